@@ -1,0 +1,5 @@
+"""The one exception type for a user's mistake: the command line shows its text without a traceback."""
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave: names the argument, the rule, what was received, the remedy."""

@@ -1,0 +1,54 @@
+"""Names of what a served model takes and gives. No TensorFlow: the client and the server read this too.
+
+Every signature's first axis is the batch. Ids are strings; an empty string is "nothing here" and may
+fill up a row. Where fewer than k items remain, ids are empty strings and scores are the smallest
+finite float32 (JSON has no infinity).
+"""
+
+import dataclasses
+
+RECOMMEND = "recommend"
+RETRIEVE = "retrieve"
+SIMILAR_ITEMS = "similar_items"
+DEFAULT = "serving_default"  # the same as RECOMMEND
+
+USER_ID = "user_id"
+HISTORY_ITEM_IDS = "history_item_ids"
+EXCLUDE_ITEM_IDS = "exclude_item_ids"
+ITEM_ID = "item_id"
+ITEM_IDS = "item_ids"
+SCORES = "scores"
+
+EMPTY_ID = ""
+EMPTY_SCORE = -3.4028234663852886e38  # numpy.finfo(float32).min
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSpec:
+    """Name, dtype ("string", "float32") and shape of one served tensor; None is any size."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+QUERY_INPUTS = (
+    TensorSpec(USER_ID, "string", (None,)),
+    TensorSpec(HISTORY_ITEM_IDS, "string", (None, None)),
+    TensorSpec(EXCLUDE_ITEM_IDS, "string", (None, None)),
+)
+INPUTS = {
+    RECOMMEND: QUERY_INPUTS,
+    RETRIEVE: QUERY_INPUTS,
+    SIMILAR_ITEMS: (TensorSpec(ITEM_ID, "string", (None,)),),
+}
+OUTPUTS = (
+    TensorSpec(ITEM_IDS, "string", (None, None)),
+    TensorSpec(SCORES, "float32", (None, None)),
+)
+
+# The signature of an exported encoder: `inputs` -> `embedding`, [batch, dim] float32. A medium of an
+# item is a list of one or more canonical arrays (audio patches, video frames); the item's embedding
+# is the mean over them.
+ENCODER_INPUT = "inputs"
+ENCODER_OUTPUT = "embedding"
