@@ -6,6 +6,8 @@ import random
 import sys
 import types
 
+from tfrs_mm.errors import MissingExtraError
+
 # Everything that is optional and heavy, with the extra that installs it.
 _EXTRA_OF = {
     "apache_beam": "beam",
@@ -50,12 +52,12 @@ def quiet_tensorflow() -> None:
 
 
 def import_optional(name: str) -> types.ModuleType:
-    """The module `name`; where it is not installed, an ImportError that names the extra."""
+    """The module `name`; where it is not installed, an error that names the extra."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
         extra = _EXTRA_OF[name.split(".")[0]]
-        raise ImportError(
+        raise MissingExtraError(
             f"{name} could not be imported ({error}). Install it with: pip install 'tfrs-mm[{extra}]'"
         ) from error
 

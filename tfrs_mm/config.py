@@ -207,26 +207,32 @@ def config_from_dict(values: Mapping[str, Any], base: Config | None = None) -> C
 def load_config(
     path: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
-    preset: str | None = None,
+    preset: str = "base",
+    base: Config | None = None,
 ) -> Config:
     """The configuration of a preset, a file and `key=value` overrides, each on top of the one before.
 
     Args:
         path: a TOML or JSON file; its key `preset` names the preset it starts from.
         overrides: `dotted.path=value`, the value in TOML's notation; bare words are strings.
-        preset: the preset to start from, unless the file names one; `base` where nobody does.
+        preset: the preset to start from, unless the file names one.
+        base: what to start from instead of `preset`, unless the file names a preset.
 
     Raises:
         UserError: no such file or preset, no valid TOML or JSON, or a fault that `config_from_dict` lists.
     """
     values = _read(pathlib.Path(path)) if path is not None else {}
-    name = values.pop("preset", preset or "base")
+    if "preset" in values or base is None:
+        base = _preset(values.pop("preset", preset))
+    config = config_from_dict(values, base=base)
+    return config.with_overrides(dict(_parse_override(override) for override in overrides))
+
+
+def _preset(name: str) -> Config:
     presets = sorted(file.stem for file in PRESETS_DIR.glob("*.toml"))
     if name not in presets:
         raise UserError(f"preset {name!r} does not exist. Choose one of {presets}.")
-    config = config_from_dict(_read(PRESETS_DIR / f"{name}.toml"))
-    config = config_from_dict(values, base=config)
-    return config.with_overrides(dict(_parse_override(override) for override in overrides))
+    return config_from_dict(_read(PRESETS_DIR / f"{name}.toml"))
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:

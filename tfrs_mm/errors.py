@@ -3,3 +3,7 @@
 
 class UserError(ValueError):
     """A mistake in what the user gave: names the argument, the rule, what was received, the remedy."""
+
+
+class MissingExtraError(UserError, ImportError):
+    """An optional package is not installed; the text names the extra that installs it."""

@@ -1,0 +1,122 @@
+"""A recommender against a split: every item of the corpus is a candidate, seen items are excluded."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfrs_mm.evaluation.metrics import METRICS, bootstrap_interval, coverage, query_metrics
+from tfrs_mm.progress import Progress
+
+Recommend = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+TOP = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """The lists a recommender gave.
+
+    Attributes:
+        rows: `[queries, k]` int32, best first, 0 for an empty place.
+        scores: `[queries, k]` float32.
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+
+
+def rank_queries(
+    recommend: Recommend,
+    history: np.ndarray,
+    seen: Sequence[np.ndarray],
+    buckets: np.ndarray,
+    batch_size: int,
+    label: str,
+) -> Ranked:
+    """Asks a recommender for every query, in batches of one static shape.
+
+    Args:
+        recommend: `(history [batch, time], excluded [batch, n], buckets [batch])` to rows and scores.
+        history: `[queries, time]` int32.
+        seen: rows to exclude of each query.
+        buckets: `[queries]` int32, of the popularity that may be known.
+        batch_size: queries at a time.
+        label: shown while it runs.
+    """
+    rows, scores = [], []
+    width = max((len(entry) for entry in seen), default=0)
+    with Progress(label, total=len(history), unit="queries") as progress:
+        for start in range(0, len(history), batch_size):
+            part = slice(start, min(start + batch_size, len(history)))
+            size = part.stop - part.start
+            excluded = np.zeros((batch_size, max(width, 1)), np.int32)
+            for place, entry in enumerate(seen[part]):
+                excluded[place, : len(entry)] = entry
+            found_rows, found_scores = recommend(
+                _padded(history[part], batch_size), excluded, _padded(buckets[part], batch_size)
+            )
+            rows.append(np.asarray(found_rows)[:size])
+            scores.append(np.asarray(found_scores)[:size])
+            progress.advance(size)
+    return Ranked(np.concatenate(rows), np.concatenate(scores))
+
+
+def report(
+    ranked: Ranked, relevant: Sequence[np.ndarray], corpus_size: int, cold: np.ndarray, seed: int = 0
+) -> dict[str, Any]:
+    """Metrics with 95% intervals over queries, for all of them and for those whose target is cold or warm.
+
+    Args:
+        ranked: the lists.
+        relevant: the relevant rows of each query.
+        corpus_size: number of items that could have been recommended.
+        cold: `[items + 1]` bool, items without an interaction in training.
+        seed: of the bootstrap.
+    """
+    values = query_metrics(ranked.rows, relevant)
+    result = summary(values, seed) | {"coverage@10": {"value": coverage(ranked.rows, 10, corpus_size)}}
+    has_cold = np.array([bool(cold[rows].any()) for rows in relevant], bool)
+    slices = {}
+    for name, chosen in (("cold_items", has_cold), ("warm_items", ~has_cold)):
+        part = [rows[cold[rows] == (name == "cold_items")] for rows in relevant]
+        part = [rows for rows, keep in zip(part, chosen, strict=True) if keep]
+        if part:
+            slices[name] = {
+                "queries": len(part),
+                "metrics": summary(query_metrics(ranked.rows[chosen], part), seed),
+            }
+    return {"queries": len(relevant), "metrics": result, "slices": slices}
+
+
+def summary(values: np.ndarray, seed: int = 0) -> dict[str, dict[str, float]]:
+    """`[queries, metrics]` as `{"ndcg@10": {"value", "low", "high"}, ...}`."""
+    mean, low, high = bootstrap_interval(values, seed=seed)
+    return {
+        f"{name}@{k}": {"value": float(mean[i]), "low": float(low[i]), "high": float(high[i])}
+        for i, (name, k) in enumerate(METRICS)
+    }
+
+
+def popularity_ranking(counts: np.ndarray, seen: Sequence[np.ndarray], k: int = TOP) -> Ranked:
+    """The most frequent items of the training range that a user has not seen; ties by row.
+
+    Args:
+        counts: `[items + 1]`.
+        seen: rows to exclude of each query.
+        k: length of the lists.
+    """
+    order = np.argsort(-counts[1:], kind="stable") + 1
+    rows = np.zeros((len(seen), k), np.int32)
+    scores = np.full((len(seen), k), -np.inf, np.float32)
+    for place, entry in enumerate(seen):
+        left = order[: k + len(entry)]
+        left = left[~np.isin(left, entry)][:k]
+        rows[place, : len(left)] = left
+        scores[place, : len(left)] = counts[left]
+    return Ranked(rows, scores)
+
+
+def _padded(array: np.ndarray, size: int) -> np.ndarray:
+    missing = size - len(array)
+    return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1)) if missing else array

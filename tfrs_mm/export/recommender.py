@@ -1,0 +1,151 @@
+"""The served model: ids in, ids out, both stages and every lookup inside one graph.
+
+Three signatures: `recommend` (also `serving_default`), `retrieve` and `similar_items`; their tensors
+are spelt in `tfrs_mm.signatures`. With the exact index only core TensorFlow operations are used.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm import signatures
+from tfrs_mm.index import TopKRows
+from tfrs_mm.policy import TwoStage
+
+
+class Recommender(tf.Module):
+    """Looks up ids, keeps known users' histories, and answers with ids."""
+
+    def __init__(
+        self,
+        model: TwoStage,
+        item_ids: Sequence[str],
+        user_ids: Sequence[str],
+        histories: np.ndarray,
+        seen: tuple[np.ndarray, np.ndarray],
+        k: int,
+    ) -> None:
+        """Collects what the graph needs.
+
+        Args:
+            model: both stages, with a ranker.
+            item_ids: by row; row 0 is the empty place.
+            user_ids: by row; row 0 is an unknown user.
+            histories: `[users + 1, max_history]` int32, the newest items of each user, oldest first,
+                right-padded with 0.
+            seen: flat rows and `[users + 2]` row splits: every item each user ever had.
+            k: length of the answers.
+        """
+        super().__init__()
+        self._model, self._k = model, k
+        self._tables = model.ranker.tables  # no weights of the ranker, but part of what is saved
+        self._item_ids = tf.Variable(_with_empty(item_ids), trainable=False, name="item_ids")
+        self._item_rows = _lookup(item_ids)
+        self._user_rows = _lookup(user_ids)
+        self._histories = tf.Variable(histories, trainable=False, name="histories")
+        self._seen_rows = tf.Variable(seen[0].astype(np.int32), trainable=False, name="seen_rows")
+        self._seen_splits = tf.Variable(seen[1].astype(np.int64), trainable=False, name="seen_splits")
+        query = [tf.TensorSpec(t.shape, tf.string, name=t.name) for t in signatures.QUERY_INPUTS]
+        item = [tf.TensorSpec((None,), tf.string, name=signatures.ITEM_ID)]
+        self.recommend = tf.function(self._recommend, input_signature=query)
+        self.retrieve = tf.function(self._retrieve, input_signature=query)
+        self.similar_items = tf.function(self._similar_items, input_signature=item)
+
+    def signatures(self) -> dict[str, object]:
+        """As `tf.saved_model.save` takes them."""
+        return {
+            signatures.DEFAULT: self.recommend,
+            signatures.RECOMMEND: self.recommend,
+            signatures.RETRIEVE: self.retrieve,
+            signatures.SIMILAR_ITEMS: self.similar_items,
+        }
+
+    def _recommend(
+        self, user_id: tf.Tensor, history_item_ids: tf.Tensor, exclude_item_ids: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        history, excluded = self._query(user_id, history_item_ids, exclude_item_ids)
+        buckets = tf.fill(tf.shape(user_id), self._tables.last_bucket)
+        return self._answer(self._model.recommend(history, excluded, buckets, self._k))
+
+    def _retrieve(
+        self, user_id: tf.Tensor, history_item_ids: tf.Tensor, exclude_item_ids: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        history, excluded = self._query(user_id, history_item_ids, exclude_item_ids)
+        return self._answer(self._model.retrieve(history, excluded, self._k))
+
+    def _similar_items(self, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = self._item_rows.lookup(item_id)
+        with tf.control_dependencies([_refuse_unknown(signatures.ITEM_ID, item_id, rows, allow_empty=False)]):
+            return self._answer(self._model.similar(tf.identity(rows), self._k))
+
+    def _query(
+        self, user_id: tf.Tensor, history_ids: tf.Tensor, exclude_ids: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """History and exclusions in rows.
+
+        A history in the request takes the place of the one kept for the user; what the user is known to
+        have had is excluded either way.
+        """
+        batch = tf.shape(user_id)[0]
+        same = [
+            tf.debugging.assert_equal(
+                tf.shape(ids)[0], batch,
+                message=f"{name} must have one row for each {signatures.USER_ID}",
+            )
+            for name, ids in (
+                (signatures.HISTORY_ITEM_IDS, history_ids), (signatures.EXCLUDE_ITEM_IDS, exclude_ids)
+            )
+        ]  # fmt: skip
+        given = self._item_rows.lookup(history_ids)
+        known = _refuse_unknown(signatures.HISTORY_ITEM_IDS, history_ids, given, allow_empty=True)
+        with tf.control_dependencies([*same, known]):
+            users = self._user_rows.lookup(user_id)
+        length = self._histories.shape[1]
+        packed = _newest(given, length)
+        has_history = tf.reduce_any(packed > 0, axis=1, keepdims=True)
+        history = tf.where(has_history, packed, tf.gather(self._histories, users))
+
+        seen = tf.RaggedTensor.from_row_splits(self._seen_rows, self._seen_splits, validate=False)
+        seen_rows = tf.gather(seen, users).to_tensor()
+        excluded = tf.concat([history, given, self._item_rows.lookup(exclude_ids), seen_rows], axis=1)
+        return history, excluded
+
+    def _answer(self, found: TopKRows) -> dict[str, tf.Tensor]:
+        scores = tf.where(found.rows > 0, found.scores, signatures.EMPTY_SCORE)
+        return {
+            signatures.ITEM_IDS: tf.gather(self._item_ids, found.rows),
+            signatures.SCORES: scores,
+        }
+
+
+def _newest(rows: tf.Tensor, length: int) -> tf.Tensor:
+    """The last `length` filled places of each row, oldest first, right-padded with 0.
+
+    Args:
+        rows: `[batch, n]` int32, 0 for an empty place anywhere.
+        length: of the result.
+    """
+    ragged = tf.ragged.boolean_mask(rows, rows > 0)
+    return ragged[:, -length:].to_tensor(shape=[None, length])
+
+
+def _refuse_unknown(name: str, ids: tf.Tensor, rows: tf.Tensor, allow_empty: bool) -> tf.Operation:
+    """Fails with the ids that the model does not know."""
+    unknown = tf.equal(rows, 0)
+    if allow_empty:
+        unknown &= tf.not_equal(ids, signatures.EMPTY_ID)
+    return tf.debugging.Assert(
+        ~tf.reduce_any(unknown), [f"{name}: the model does not know", tf.boolean_mask(ids, unknown)]
+    )
+
+
+def _lookup(ids: Sequence[str]) -> tf.lookup.StaticHashTable:
+    """Ids to rows; unknown ids, the empty one among them, to 0."""
+    keys = tf.constant([text for text in ids[1:]] or ["\x00"], tf.string)
+    rows = tf.range(1, len(ids), dtype=tf.int32) if len(ids) > 1 else tf.constant([0])
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, rows), 0)
+
+
+def _with_empty(ids: Sequence[str]) -> list[str]:
+    return [signatures.EMPTY_ID, *list(ids[1:])]

@@ -1,0 +1,6 @@
+"""Finding the best items of the whole corpus for a query: exactly, or approximately with ScaNN."""
+
+from tfrs_mm.index.base import TopKIndex, TopKRows, take_best
+from tfrs_mm.index.exact import ExactIndex
+
+__all__ = ["ExactIndex", "TopKIndex", "TopKRows", "take_best"]

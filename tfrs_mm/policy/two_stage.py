@@ -1,0 +1,89 @@
+"""Both stages in one graph, in rows: history -> query -> search -> exclusion -> ranking -> the best k.
+
+Evaluation, mining of negatives and the export all go through this class, so what is measured is what
+is served.
+"""
+
+import tensorflow as tf
+
+from tfrs_mm.index import TopKIndex, TopKRows, take_best
+from tfrs_mm.ranking import RankingModel
+from tfrs_mm.ranking.ranker import BUCKET, CANDIDATES, HISTORY, QUERY, RETRIEVAL_SCORES
+from tfrs_mm.retrieval import QueryModel
+
+
+class TwoStage(tf.Module):
+    """A query model, an index, and a ranker over what the index returned."""
+
+    def __init__(
+        self, query_model: QueryModel, index: TopKIndex, ranker: RankingModel | None, num_candidates: int
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            query_model: histories to query vectors.
+            index: over the same item vectors.
+            ranker: None where there is only the first stage.
+            num_candidates: how many candidates the ranker sees.
+        """
+        super().__init__()
+        self.query_model, self.index, self.ranker = query_model, index, ranker
+        self._num_candidates = num_candidates
+
+    def retrieve(self, history: tf.Tensor, excluded: tf.Tensor, k: int) -> TopKRows:
+        """The first stage alone.
+
+        Args:
+            history: `[batch, max_history]` int32, oldest first, right-padded with 0.
+            excluded: `[batch, n]` int32, 0 for none.
+            k: how many.
+        """
+        return self.index.search(self.query_model(history), excluded, k)
+
+    def recommend(self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor, k: int) -> TopKRows:
+        """Both stages.
+
+        Args:
+            history: `[batch, max_history]` int32, oldest first, right-padded with 0.
+            excluded: `[batch, n]` int32, 0 for none.
+            buckets: `[batch]` int32, up to the start of which popularity is known.
+            k: how many; at most the number of candidates.
+
+        Raises:
+            ValueError: there is no ranker.
+        """
+        if self.ranker is None:
+            raise ValueError("`recommend` needs a ranker, but this model was built without one.")
+        queries = self.query_model(history)
+        found = self.index.search(queries, excluded, self._num_candidates)
+        # An empty place has the score -inf; the ranker gets a finite one and the place is emptied again.
+        scores = tf.where(found.rows > 0, found.scores, 0.0)
+        ranked = self.ranker(
+            {
+                QUERY: queries,
+                HISTORY: history,
+                BUCKET: buckets,
+                CANDIDATES: found.rows,
+                RETRIEVAL_SCORES: scores,
+            },
+            training=False,
+        )
+        return take_best(found.rows, ranked, tf.zeros_like(found.rows[:, :1]), k)
+
+    def similar(self, rows: tf.Tensor, k: int) -> TopKRows:
+        """The nearest items of each item by cosine of their vectors, itself left out.
+
+        Args:
+            rows: `[batch]` int32.
+            k: how many.
+        """
+        vectors = tf.math.l2_normalize(self.query_model.item_vectors, axis=-1)
+        scores = tf.matmul(tf.gather(vectors, rows), vectors, transpose_b=True)
+        batch = tf.range(tf.shape(rows)[0])
+        for shut in (rows, tf.zeros_like(rows)):
+            scores = tf.tensor_scatter_nd_update(
+                scores, tf.stack([batch, shut], 1), tf.fill(tf.shape(rows), float("-inf"))
+            )
+        size = vectors.shape[0]
+        best, found = tf.math.top_k(scores, k=min(k, size))
+        return take_best(found, best, tf.zeros_like(found[:, :1]), k)

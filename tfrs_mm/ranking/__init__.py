@@ -1,0 +1,9 @@
+"""The second stage: reorders what retrieval returned."""
+
+from tfrs_mm.ranking.features import RankingTables, candidate_features
+from tfrs_mm.ranking.popularity import bucket_of, popularity_table
+from tfrs_mm.ranking.ranker import RankingModel, build_ranker
+
+__all__ = [
+    "RankingModel", "RankingTables", "bucket_of", "build_ranker", "candidate_features", "popularity_table",
+]  # fmt: skip

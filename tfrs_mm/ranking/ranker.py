@@ -1,0 +1,128 @@
+"""The second stage: DCN-v2 over what is known of a query and each of its candidates."""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from tfrs_mm.config import Config
+from tfrs_mm.ranking.features import RankingTables, candidate_features
+from tfrs_mm.schema import Schema
+from tfrs_mm.towers.tabular import CategoryEmbedding
+
+QUERY, HISTORY, BUCKET = "query", "history", "bucket"
+CANDIDATES, RETRIEVAL_SCORES = "candidates", "retrieval_scores"
+
+
+class RankingModel(tfrs.Model):
+    """Scores candidates as a correction to the first stage's score.
+
+    Wang et al., DCN V2, 2021: cross layers (equation 1), then dense layers. The last layer starts at
+    zero, so that an untrained ranker keeps the order of retrieval, and what is learnt is the difference.
+    """
+
+    def __init__(
+        self,
+        tables: RankingTables,
+        cross_layers: int,
+        projection_dim: int,
+        hidden: tuple[int, ...],
+        dropout: float,
+        category_dim: int,
+        categories: Mapping[str, int],
+        temperature: float,
+    ) -> None:
+        super().__init__()
+        self._hold = lambda: tables  # no weights of the ranker: neither checkpoints nor optimiser see them
+        self._temperature = temperature
+        self._standardise = tf.keras.layers.Normalization(axis=-1)
+        self._categories = {
+            name: CategoryEmbedding(size, category_dim) for name, size in sorted(categories.items())
+        }
+        self._cross = [
+            tfrs.layers.dcn.Cross(projection_dim=projection_dim or None) for _ in range(cross_layers)
+        ]
+        self._dense = [tf.keras.layers.Dense(size, activation="relu") for size in hidden]
+        self._dropout = tf.keras.layers.Dropout(dropout)
+        self._head = tf.keras.layers.Dense(1, kernel_initializer="zeros")
+        self._trust = self.add_weight(name="trust_in_retrieval", shape=(), initializer="ones")
+
+    @property
+    def tables(self) -> RankingTables:
+        """The item tables it reads."""
+        return self._hold()
+
+    def features(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The dense features of a batch, as `call` takes it."""
+        return candidate_features(
+            self.tables,
+            inputs[QUERY],
+            inputs[HISTORY],
+            inputs[BUCKET],
+            inputs[CANDIDATES],
+            inputs[RETRIEVAL_SCORES],
+        )
+
+    def adapt(self, features: tf.Tensor) -> None:
+        """Fits mean and variance of the dense features, `[examples, num_features]`."""
+        self._standardise.adapt(features)
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """One score for each candidate.
+
+        Args:
+            inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]` int32,
+                `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`.
+            training: whether dropout is on.
+
+        Returns:
+            `[batch, k]`.
+        """
+        dense = tf.clip_by_value(self._standardise(self.features(inputs)), -6.0, 6.0)
+        embedded = [
+            embed(tf.gather(self.tables.categories[name], inputs[CANDIDATES]))
+            for name, embed in self._categories.items()
+        ]
+        x0 = tf.concat([dense, *embedded], axis=-1)
+        x = x0
+        for cross in self._cross:
+            x = cross(x0, x)
+        for dense_layer in self._dense:
+            x = self._dropout(dense_layer(x), training=training)
+        correction = tf.squeeze(self._head(x), axis=-1)
+        return self._trust * inputs[RETRIEVAL_SCORES] / self._temperature + correction
+
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Softmax of the positive, at place 0, against the other candidates (a listwise loss).
+
+        Candidates of row 0 are empty places and take no part.
+        """
+        logits = tf.where(inputs[CANDIDATES] > 0, self(inputs, training=training), -1e9)
+        losses = tf.reduce_logsumexp(logits, axis=1) - logits[:, 0]
+        return tf.reduce_mean(losses) / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> RankingModel:
+    """The one place that makes a ranker out of a configuration; its weights are built."""
+    settings = config.ranking
+    model = RankingModel(
+        tables,
+        cross_layers=settings.cross_layers,
+        projection_dim=settings.projection_dim,
+        hidden=settings.hidden,
+        dropout=settings.dropout,
+        category_dim=settings.category_dim,
+        categories={feature.name: feature.size for feature in schema.categories},
+        temperature=config.retrieval.temperature,
+    )
+    model.adapt(tf.zeros([1, tables.num_features]))
+    model(
+        {
+            QUERY: tf.zeros([1, tables.item_vectors.shape[1]]),
+            HISTORY: tf.zeros([1, schema.max_history], tf.int32),
+            BUCKET: tf.zeros([1], tf.int32),
+            CANDIDATES: tf.zeros([1, 2], tf.int32),
+            RETRIEVAL_SCORES: tf.zeros([1, 2]),
+        }
+    )
+    return model

@@ -1,0 +1,116 @@
+"""The item (candidate) tower, shared by the corpus and by the histories of users."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.fusion import FUSIONS, ModalityBatch, ModalityDropout
+from tfrs_mm.towers.tabular import CategoryEmbedding, IdEmbedding
+
+ITEM = "item"
+VALUES = "modality/values"
+PRESENT = "modality/present"
+
+
+class ItemTables:
+    """What is known of every item, by row, ready to be gathered inside a training step.
+
+    The tables are no weights: they are kept behind this plain object, so that neither checkpoints nor
+    exports carry them.
+    """
+
+    def __init__(
+        self, values: np.ndarray, present: np.ndarray, categories: Mapping[str, np.ndarray], warm: np.ndarray
+    ) -> None:
+        """Moves the tables to the device of the current strategy.
+
+        Args:
+            values: `[items + 1, modality, reduced_dim]` float32.
+            present: `[items + 1, modality]` bool.
+            categories: by column, `[items + 1, width]` int32.
+            warm: `[items + 1]` bool, items with an interaction in training; the id of another is hidden,
+                because its embedding was never trained.
+        """
+        rows = np.where(warm, np.arange(len(warm)), 0)
+        arrays = {ITEM: rows.astype(np.int32), VALUES: values, PRESENT: present, **categories}
+        self._tables = {
+            name: tf.Variable(array, trainable=False, name=f"table/{name}") for name, array in arrays.items()
+        }
+        self.size = len(warm)
+
+    def gather(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The item tower's inputs for `rows`, `[n]` integer."""
+        return {name: tf.gather(table, rows) for name, table in self._tables.items()}
+
+
+class ItemTower(tf.keras.layers.Layer):
+    """Id, modalities and categories of an item as one vector: their sum, and a small correction to it."""
+
+    def __init__(
+        self,
+        num_rows: int,
+        dim: int,
+        fusion: str,
+        modality_dropout: float,
+        id_dropout: float,
+        categories: Mapping[str, int],
+        normalize: bool,
+        seed: int,
+        dropout: float = 0.0,
+        **kwargs: object,
+    ) -> None:
+        """Builds the tower.
+
+        Args:
+            num_rows: items and the unknown row.
+            dim: of the vector.
+            fusion: a name of `FUSIONS`.
+            modality_dropout: share of modalities hidden in training.
+            id_dropout: share of ids hidden in training.
+            categories: vocabulary size of each category column.
+            normalize: whether vectors have length 1.
+            seed: of the hiding.
+            dropout: inside the correction.
+            **kwargs: Keras's own.
+        """
+        super().__init__(**kwargs)
+        self._settings = {
+            "num_rows": num_rows, "dim": dim, "fusion": fusion, "modality_dropout": modality_dropout,
+            "id_dropout": id_dropout, "categories": dict(categories), "normalize": normalize, "seed": seed,
+            "dropout": dropout,
+        }  # fmt: skip
+        self._normalize = normalize
+        self._id = IdEmbedding(num_rows, dim, id_dropout, seed)
+        self._modality_dropout = ModalityDropout(modality_dropout, seed + 1)
+        self._fusion = FUSIONS[fusion](dim)
+        self._categories = {name: CategoryEmbedding(size, dim) for name, size in categories.items()}
+        self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
+        self._widen = tf.keras.layers.Dense(2 * dim, activation="gelu")
+        self._dropout = tf.keras.layers.Dropout(dropout)
+        self._narrow = tf.keras.layers.Dense(dim, kernel_initializer="zeros")
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Item vectors.
+
+        Args:
+            inputs: `item` `[batch]` int32 (0 for an id that says nothing), `modality/values`
+                `[batch, modality, reduced_dim]`, `modality/present` `[batch, modality]` bool, and each
+                category column `[batch, width]` int32.
+            training: whether ids and modalities are hidden at random.
+
+        Returns:
+            `[batch, dim]`, of length 1 if `normalize`.
+        """
+        vector = self._id(inputs[ITEM], training=training)
+        if inputs[VALUES].shape[1]:
+            present = self._modality_dropout(inputs[PRESENT], training=training)
+            vector += self._fusion(ModalityBatch(inputs[VALUES], present))
+        for name, embed in self._categories.items():
+            vector += embed(inputs[name])
+        correction = self._narrow(self._dropout(self._widen(self._norm(vector)), training=training))
+        vector += correction
+        return tf.math.l2_normalize(vector, axis=-1) if self._normalize else vector
+
+    def get_config(self) -> dict[str, object]:
+        return super().get_config() | self._settings

@@ -1,0 +1,64 @@
+"""The user (query) tower: a history of item vectors to one query vector for each place of it."""
+
+import tensorflow as tf
+
+from tfrs_mm.towers.sequence import CausalTransformer
+
+
+class UserTower(tf.keras.layers.Layer):
+    """Says, after each item of a history, where the next one should lie.
+
+    Place 0 of the output knows nothing but a learned start vector: it is the query of a user without
+    any history. Place t knows the first t items.
+    """
+
+    def __init__(
+        self, dim: int, layers: int, heads: int, max_history: int, dropout: float, normalize: bool,
+        **kwargs: object,
+    ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
+        self._settings = {
+            "dim": dim, "layers": layers, "heads": heads, "max_history": max_history,
+            "dropout": dropout, "normalize": normalize,
+        }  # fmt: skip
+        self._normalize = normalize
+        self._sequence = CausalTransformer(dim, layers, heads, max_history + 1, dropout)
+        self._output = tf.keras.layers.Dense(dim, kernel_initializer="identity")
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        self._start = self.add_weight(
+            "start", (input_shape[-1],), initializer=tf.keras.initializers.RandomNormal(stddev=1.0)
+        )
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Query vectors.
+
+        Args:
+            inputs: `[batch, time, dim]`, the item tower's vectors of a history, oldest first, padding
+                behind it; `time` at most `max_history`.
+            training: whether dropout is on.
+
+        Returns:
+            `[batch, time + 1, dim]`.
+        """
+        scale = float(inputs.shape[-1]) ** 0.5 if self._normalize else 1.0
+        start = tf.broadcast_to(self._start, tf.concat([tf.shape(inputs)[:1], [1, inputs.shape[-1]]], 0))
+        queries = self._output(self._sequence(tf.concat([start, inputs * scale], axis=1), training=training))
+        return tf.math.l2_normalize(queries, axis=-1) if self._normalize else queries
+
+    def get_config(self) -> dict[str, object]:
+        return super().get_config() | self._settings
+
+
+def last_place(queries: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """The query after the whole history.
+
+    Args:
+        queries: `[batch, time + 1, dim]`.
+        lengths: `[batch]` integer, items of each history.
+
+    Returns:
+        `[batch, dim]`.
+    """
+    return tf.gather(queries, lengths, batch_dims=1)

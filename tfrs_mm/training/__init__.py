@@ -1,0 +1,1 @@
+"""Training both stages, and the run folder they end up in."""

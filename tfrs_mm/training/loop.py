@@ -1,0 +1,164 @@
+"""One fit: validate after each epoch, keep the best weights, stop early, go on after an interruption."""
+
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.progress import Progress
+
+
+class KeepBest(tf.keras.callbacks.Callback):
+    """Validates averaged weights after each epoch and remembers the best of them.
+
+    The state (weights, optimiser, epoch, best so far) is saved after every epoch; a later fit with the
+    same folder goes on from there.
+    """
+
+    def __init__(
+        self,
+        weights: tf.Module | tf.keras.layers.Layer,
+        optimizer: tf.keras.optimizers.Optimizer,
+        validate: Callable[[], float],
+        patience: int,
+        directory: str | os.PathLike[str],
+        averaged: bool,
+        label: str,
+    ) -> None:
+        """Restores the newest saved state, if there is one.
+
+        Args:
+            weights: the object whose trainable variables are kept.
+            optimizer: its optimiser, already built.
+            validate: gives the figure to maximise, from the weights as they are.
+            patience: epochs without a better figure before training stops.
+            directory: of the checkpoints.
+            averaged: whether the optimiser's moving averages are what is validated and kept.
+            label: shown with the figures.
+        """
+        super().__init__()
+        self._variables = list(weights.trainable_variables)
+        self._fitted, self._validate, self._patience = optimizer, validate, patience
+        self._averaged, self._label = averaged, label
+        self._epochs_done = tf.Variable(0, dtype=tf.int64)
+        self._best = tf.Variable(-1.0, dtype=tf.float64)
+        self._best_epoch = tf.Variable(0, dtype=tf.int64)
+        self._best_variables = [tf.Variable(v, trainable=False) for v in self._variables]
+        checkpoint = tf.train.Checkpoint(
+            variables=self._variables,
+            optimizer=optimizer,
+            epochs_done=self._epochs_done,
+            best=self._best,
+            best_epoch=self._best_epoch,
+            best_variables=self._best_variables,
+        )
+        self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=1)
+        self.resumed = self._manager.restore_or_initialize() is not None
+        self.history: list[float] = []
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs fitted so far, those before an interruption included."""
+        return int(self._epochs_done)
+
+    @property
+    def best(self) -> float:
+        """The best figure so far."""
+        return float(self._best)
+
+    @property
+    def finished(self) -> bool:
+        """Whether patience has run out."""
+        return self.epochs_done - int(self._best_epoch) >= self._patience
+
+    def consider(self) -> float:
+        """Validates the weights as they are, and keeps them if they are the best."""
+        raw = [v.numpy() for v in self._variables] if self._averaged else None
+        if self._averaged and self.epochs_done:
+            self._fitted.finalize_variable_values(self._variables)
+        figure = self._validate()
+        if figure > self.best:
+            self._best.assign(figure)
+            self._best_epoch.assign(self._epochs_done)
+            for kept, variable in zip(self._best_variables, self._variables, strict=True):
+                kept.assign(variable)
+        if raw is not None:
+            for variable, value in zip(self._variables, raw, strict=True):
+                variable.assign(value)
+        self.history.append(figure)
+        return figure
+
+    def restore_best(self) -> None:
+        """Puts the best weights in place."""
+        for kept, variable in zip(self._best_variables, self._variables, strict=True):
+            variable.assign(kept)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras's hook."""
+        self._epochs_done.assign_add(1)
+        figure = self.consider()
+        if logs is not None:
+            logs["validation_ndcg@10"] = figure
+        self._manager.save()
+        if self.finished:
+            self.model.stop_training = True
+
+
+class ShowProgress(tf.keras.callbacks.Callback):
+    """Steps with a rate and an estimate, on a terminal."""
+
+    def __init__(self, label: str, steps: int, keep_best: KeepBest) -> None:
+        super().__init__()
+        self._progress = Progress(label, total=steps, unit="steps")
+        self._keep_best = keep_best
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras's hook."""
+        loss = float((logs or {}).get("loss", np.nan))
+        self._progress.advance(
+            note=f"loss {loss:.3f}, epoch {self._keep_best.epochs_done + 1}, best {self._keep_best.best:.4f}"
+        )
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Keras's hook."""
+        self._progress.__exit__()
+
+
+def fit(
+    model: tf.keras.Model,
+    dataset: tf.data.Dataset,
+    steps_per_epoch: int,
+    max_epochs: int,
+    keep_best: KeepBest,
+    tensorboard_dir: pathlib.Path,
+    label: str,
+) -> None:
+    """Fits `model` and leaves the best weights in it.
+
+    Args:
+        model: compiled.
+        dataset: endless.
+        steps_per_epoch: of the data set.
+        max_epochs: in all, those before an interruption included.
+        keep_best: made for the model.
+        tensorboard_dir: for the curves.
+        label: shown with the progress.
+    """
+    done = keep_best.epochs_done
+    if done < max_epochs and not keep_best.finished:
+        steps = (max_epochs - done) * steps_per_epoch
+        model.fit(
+            dataset,
+            steps_per_epoch=steps_per_epoch,
+            epochs=max_epochs,
+            initial_epoch=done,
+            verbose=0,
+            callbacks=[
+                keep_best,
+                tf.keras.callbacks.TensorBoard(str(tensorboard_dir), write_graph=False),
+                ShowProgress(label, steps, keep_best),
+            ],
+        )
+    keep_best.restore_best()

@@ -1,0 +1,142 @@
+"""What the ranker learns from: positives of the training range among what retrieval returned for them."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.policy import TwoStage
+from tfrs_mm.progress import Progress
+from tfrs_mm.ranking import bucket_of
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingExamples:
+    """One positive at place 0 and its negatives, with all that was known at the time.
+
+    Attributes:
+        query: `[examples, dim]` float32.
+        history: `[examples, max_history]` int32.
+        bucket: `[examples]` int32.
+        candidates: `[examples, 1 + negatives]` int32; 0 where retrieval returned too few.
+        retrieval_scores: the same shape, float32.
+    """
+
+    query: np.ndarray
+    history: np.ndarray
+    bucket: np.ndarray
+    candidates: np.ndarray
+    retrieval_scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+
+def newest_targets(windows: dict[str, np.ndarray], limit: int) -> np.ndarray:
+    """Places of the newest targets that have a history.
+
+    Args:
+        windows: of `read_windows`.
+        limit: how many at most.
+
+    Returns:
+        `[n, 2]`: window and place in it.
+    """
+    usable = windows["is_target"].copy()
+    usable[:, 0] = False
+    places = np.argwhere(usable)
+    times = windows["history/time"][usable]
+    return places[np.sort(np.argsort(-times, kind="stable")[:limit])]
+
+
+def mine_examples(
+    model: TwoStage,
+    windows: dict[str, np.ndarray],
+    time_edges: np.ndarray,
+    num_candidates: int,
+    num_negatives: int,
+    limit: int,
+    batch_size: int,
+    seed: int,
+) -> RankingExamples:
+    """Asks the first stage at the time of each positive and draws negatives from its answer.
+
+    Nothing the user ever had in the training range is a negative. Popularity is known up to the last
+    event before the positive.
+
+    Args:
+        model: the trained first stage.
+        windows: of `read_windows`.
+        time_edges: `[buckets + 1]` of the item counts.
+        num_candidates: fetched for each positive.
+        num_negatives: drawn of these.
+        limit: positives at most, the newest.
+        batch_size: positives at a time.
+        seed: of the draws.
+    """
+    places = newest_targets(windows, limit)
+    max_history = windows["history/item"].shape[1] - 1
+    had = _items_of_users(windows)
+    width = max((len(rows) for rows in had.values()), default=1)
+    generator = np.random.default_rng(seed)
+
+    @tf.function
+    def ask(history: tf.Tensor, excluded: tf.Tensor, positive: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        queries = model.query_model(history)
+        found = model.index.search(queries, excluded, num_candidates)
+        vectors = tf.gather(model.query_model.item_vectors, positive)
+        return queries, found.rows, found.scores, tf.reduce_sum(queries * vectors, axis=-1)
+
+    parts = []
+    with Progress("mine negatives", total=len(places), unit="positives") as progress:
+        for start in range(0, len(places), batch_size):
+            chosen = places[start : start + batch_size]
+            size = len(chosen)
+            history = np.zeros((batch_size, max_history), np.int32)
+            excluded = np.zeros((batch_size, width), np.int32)
+            positive = np.zeros(batch_size, np.int32)
+            times = np.zeros(batch_size, np.int64)
+            for i, (window, place) in enumerate(chosen):
+                history[i, :place] = windows["history/item"][window, :place]
+                positive[i] = windows["history/item"][window, place]
+                times[i] = windows["history/time"][window, place - 1]
+                rows = had[int(windows["user"][window])]
+                excluded[i, : len(rows)] = rows
+            queries, rows, scores, positive_scores = (
+                tensor.numpy()[:size] for tensor in ask(history, excluded, positive)
+            )
+            drawn = _draw(rows, num_negatives, generator)
+            scores = np.take_along_axis(scores, drawn, axis=1)
+            rows = np.take_along_axis(rows, drawn, axis=1)
+            parts.append(
+                (
+                    queries,
+                    history[:size],
+                    # The last edge is an event's own time; an event may not know its own bucket.
+                    np.minimum(bucket_of(times[:size], time_edges), len(time_edges) - 2),
+                    np.concatenate([positive[:size, None], rows], axis=1),
+                    np.concatenate([positive_scores[:, None], np.where(rows > 0, scores, 0)], axis=1),
+                )
+            )
+            progress.advance(size)
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return RankingExamples(*columns)
+
+
+def _items_of_users(windows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+    """The distinct rows of each user over all of its windows."""
+    time = windows["history/item"].shape[1]
+    users = np.repeat(windows["user"].astype(np.int64), time)
+    rows = windows["history/item"].reshape(-1).astype(np.int64)
+    pairs = np.unique(np.stack([users[rows > 0], rows[rows > 0]], axis=1), axis=0)
+    starts = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
+    return {
+        int(pairs[start, 0]): part[:, 1]
+        for start, part in zip(starts, np.split(pairs, starts[1:]), strict=True)
+    }
+
+
+def _draw(rows: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
+    """`[batch, size]` places of filled candidates, without replacement; empty ones only if too few."""
+    keys = generator.random(rows.shape) + (rows == 0)
+    return np.argsort(keys, axis=1)[:, :size]

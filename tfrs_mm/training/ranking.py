@@ -1,0 +1,133 @@
+"""Training the second stage on what the first one returned."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.config import Config
+from tfrs_mm.data.input_pipeline import read_queries, read_windows
+from tfrs_mm.errors import UserError
+from tfrs_mm.index import ExactIndex
+from tfrs_mm.policy import TwoStage
+from tfrs_mm.ranking import RankingTables, build_ranker, popularity_table
+from tfrs_mm.ranking.ranker import BUCKET, CANDIDATES, HISTORY, QUERY, RETRIEVAL_SCORES
+from tfrs_mm.retrieval import QueryModel
+from tfrs_mm.training.knowledge import Knowledge
+from tfrs_mm.training.loop import KeepBest, fit
+from tfrs_mm.training.mining import RankingExamples, mine_examples
+from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
+from tfrs_mm.training.validation import Validation, ranking_function
+
+_ADAPT_EXAMPLES = 512
+
+
+def make_ranking_tables(
+    knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray
+) -> RankingTables:
+    """What ranking reads of every item.
+
+    Args:
+        knowledge: of the data folder.
+        item_vectors: `[items + 1, dim]`, the item tower's.
+        values: `[items + 1, modality, reduced_dim]`.
+    """
+    counts = knowledge.counts
+    return RankingTables(
+        item_vectors,
+        values,
+        knowledge.catalogue.present,
+        popularity_table(counts.counts, counts.time_edges, counts.first_time),
+        knowledge.catalogue.categories,
+    )
+
+
+def train_ranking(
+    knowledge: Knowledge,
+    config: Config,
+    query_model: QueryModel,
+    tables: RankingTables,
+    work_dir: pathlib.Path,
+) -> TrainedStage:
+    """Fits the ranker, stopped by validation NDCG@10 of both stages together.
+
+    The untrained ranker, which keeps the order of retrieval, is validated first: what is kept is never
+    worse than it on the validation queries.
+
+    Raises:
+        UserError: no training event has a history to rank for.
+    """
+    settings, seed = config.ranking, config.training.seed
+    index = ExactIndex(query_model.item_vectors)
+    windows = read_windows(knowledge.data_dir, knowledge.schema)
+    if not windows["is_target"][:, 1:].any():
+        raise UserError(
+            f"{knowledge.data_dir}: no user has two training events, so there is nothing to rank for. "
+            "Give more interactions."
+        )
+    examples = mine_examples(
+        TwoStage(query_model, index, None, settings.candidates),
+        windows,
+        knowledge.counts.time_edges,
+        num_candidates=min(settings.candidates, knowledge.schema.num_items),
+        num_negatives=settings.negatives,
+        limit=settings.max_examples,
+        batch_size=config.training.evaluation_batch,
+        seed=seed,
+    )
+    ranker = build_ranker(config, knowledge.schema, tables)
+    ranker.adapt(_sampled_features(ranker, examples, seed))
+    optimizer = make_optimizer(settings.learning_rate, weight_decay=0.0, average_decay=0.0)
+    optimizer.build(ranker.trainable_variables)
+    ranker.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
+
+    recommend = ranking_function(TwoStage(query_model, index, ranker, settings.candidates), k=10)
+    validation = Validation(
+        read_queries(knowledge.data_dir, knowledge.schema, "valid"),
+        knowledge.counts.time_edges,
+        config.training.evaluation_batch,
+        config.training.max_validation_queries,
+        seed,
+    )
+    keep_best = KeepBest(
+        ranker,
+        optimizer,
+        lambda: validation.ndcg(recommend, "validate ranking"),
+        settings.patience,
+        work_dir / "checkpoints" / "ranking",
+        averaged=False,
+        label="ranking",
+    )
+    if not keep_best.resumed:
+        keep_best.consider()
+    dataset = _batches(examples, settings.batch_size, seed)
+    steps = -(-len(examples) // settings.batch_size)
+    fit(
+        ranker, dataset, steps, settings.max_epochs, keep_best,
+        work_dir / "tensorboard" / "ranking", "train ranking",
+    )  # fmt: skip
+    return TrainedStage(ranker, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed)
+
+
+def _inputs(examples: RankingExamples, chosen: np.ndarray | slice) -> dict[str, np.ndarray]:
+    return {
+        QUERY: examples.query[chosen],
+        HISTORY: examples.history[chosen],
+        BUCKET: examples.bucket[chosen],
+        CANDIDATES: examples.candidates[chosen],
+        RETRIEVAL_SCORES: examples.retrieval_scores[chosen].astype(np.float32),
+    }
+
+
+def _sampled_features(ranker: tf.keras.Model, examples: RankingExamples, seed: int) -> tf.Tensor:
+    """`[n, num_features]` of filled places of a few examples, to fit mean and variance on."""
+    size = min(_ADAPT_EXAMPLES, len(examples))
+    chosen = np.random.default_rng(seed).choice(len(examples), size, replace=False)
+    inputs = {name: tf.constant(column) for name, column in _inputs(examples, chosen).items()}
+    return tf.boolean_mask(ranker.features(inputs), inputs[CANDIDATES] > 0)
+
+
+def _batches(examples: RankingExamples, batch_size: int, seed: int) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.from_tensor_slices(_inputs(examples, slice(None)))
+    dataset = dataset.shuffle(len(examples), seed=seed, reshuffle_each_iteration=True).repeat()
+    return dataset.batch(batch_size, drop_remainder=True).prefetch(2)

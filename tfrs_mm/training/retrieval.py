@@ -1,0 +1,131 @@
+"""Training the first stage."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.config import Config
+from tfrs_mm.data.input_pipeline import count_windows, read_queries, window_batches
+from tfrs_mm.index import ExactIndex
+from tfrs_mm.policy import TwoStage
+from tfrs_mm.retrieval import QueryModel, TwoTowerModel, build_two_tower
+from tfrs_mm.towers import ItemTables
+from tfrs_mm.training.knowledge import Knowledge
+from tfrs_mm.training.loop import KeepBest, fit
+from tfrs_mm.training.strategy import make_strategy
+from tfrs_mm.training.validation import Validation, retrieval_function
+
+_CORPUS_BATCH = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedStage:
+    """How a fit went.
+
+    Attributes:
+        model: with its best weights.
+        best: validation NDCG@10 of these.
+        history: validation NDCG@10 after each epoch.
+        epochs: fitted.
+        resumed: whether it went on from a saved state.
+    """
+
+    model: tf.keras.Model
+    best: float
+    history: list[float]
+    epochs: int
+    resumed: bool
+
+
+def make_item_tables(knowledge: Knowledge, values: np.ndarray) -> ItemTables:
+    """What the item tower reads of every item.
+
+    Args:
+        knowledge: of the data folder.
+        values: `[items + 1, modality, reduced_dim]`.
+    """
+    catalogue = knowledge.catalogue
+    return ItemTables(values, catalogue.present, catalogue.categories, knowledge.warm)
+
+
+def corpus_vectors(model: TwoTowerModel, num_rows: int) -> np.ndarray:
+    """The item tower's vector of every row, `[num_rows, dim]`; row 0 is zeros."""
+    encode = tf.function(model.item_vectors, reduce_retracing=True)
+    parts = [
+        encode(tf.range(start, min(start + _CORPUS_BATCH, num_rows))).numpy()
+        for start in range(0, num_rows, _CORPUS_BATCH)
+    ]
+    vectors = np.concatenate(parts)
+    vectors[0] = 0.0
+    return vectors
+
+
+def make_optimizer(learning_rate: float, weight_decay: float, average_decay: float) -> tf.keras.optimizers.Optimizer:
+    """AdamW (Loshchilov and Hutter, 2019), with a moving average of the weights if asked for."""
+    return tf.keras.optimizers.AdamW(
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        use_ema=average_decay > 0,
+        ema_momentum=average_decay,
+        ema_overwrite_frequency=None,
+        jit_compile=False,
+    )
+
+
+def train_retrieval(
+    knowledge: Knowledge, config: Config, values: np.ndarray, work_dir: pathlib.Path
+) -> TrainedStage:
+    """Fits the two towers, stopped by validation NDCG@10.
+
+    Args:
+        knowledge: of the data folder.
+        config: the whole tree.
+        values: `[items + 1, modality, reduced_dim]`, see `reduced_values`.
+        work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
+    """
+    settings, schema = config.retrieval, knowledge.schema
+    strategy = make_strategy(config.training.strategy, settings.batch_size)
+    steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
+    dataset = window_batches(
+        knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed
+    )
+    with strategy.scope():
+        model = build_two_tower(
+            config, schema, make_item_tables(knowledge, values), knowledge.target_counts
+        )
+        optimizer = make_optimizer(settings.learning_rate, settings.weight_decay, settings.average_decay)
+        optimizer.build(model.trainable_variables)
+        model.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
+
+    num_rows = schema.num_items + 1
+    query_model = QueryModel(model.user_tower, np.zeros((num_rows, settings.dim), np.float32))
+    two_stage = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 1)
+    recommend = retrieval_function(two_stage, k=10)
+    validation = Validation(
+        read_queries(knowledge.data_dir, schema, "valid"),
+        knowledge.counts.time_edges,
+        config.training.evaluation_batch,
+        config.training.max_validation_queries,
+        config.training.seed,
+    )
+
+    def validate() -> float:
+        query_model.item_vectors.assign(corpus_vectors(model, num_rows))
+        return validation.ndcg(recommend, "validate retrieval")
+
+    keep_best = KeepBest(
+        model,
+        optimizer,
+        validate,
+        settings.patience,
+        work_dir / "checkpoints" / "retrieval",
+        averaged=settings.average_decay > 0,
+        label="retrieval",
+    )
+    fit(
+        model, dataset, steps, settings.max_epochs, keep_best,
+        work_dir / "tensorboard" / "retrieval", "train retrieval",
+    )  # fmt: skip
+    return TrainedStage(model, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed)

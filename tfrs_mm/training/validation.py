@@ -1,0 +1,75 @@
+"""NDCG@10 on the validation queries, ranking the whole corpus; what both stages are stopped by."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.data.input_pipeline import Queries
+from tfrs_mm.evaluation.evaluate import Recommend, rank_queries
+from tfrs_mm.evaluation.metrics import query_metrics
+from tfrs_mm.index import TopKRows
+from tfrs_mm.policy import TwoStage
+from tfrs_mm.ranking import bucket_of
+
+
+def request_buckets(queries: Queries, time_edges: np.ndarray) -> np.ndarray:
+    """The popularity that each query may know: up to its last known event, never its target's time."""
+    last = np.maximum(queries.history_length - 1, 0)
+    times = queries.history_times[np.arange(len(last)), last]
+    return np.where(queries.history_length > 0, bucket_of(times, time_edges), 0).astype(np.int32)
+
+
+class Validation:
+    """Validation queries, asked again after every epoch."""
+
+    def __init__(
+        self, queries: Queries, time_edges: np.ndarray, batch_size: int, limit: int, seed: int
+    ) -> None:
+        """Draws the queries to ask.
+
+        Args:
+            queries: the validation split.
+            time_edges: `[buckets + 1]` of the item counts.
+            batch_size: queries at a time.
+            limit: how many to ask at most.
+            seed: of the draw.
+        """
+        size = len(queries.user)
+        chosen = np.arange(size)
+        if size > limit:
+            chosen = np.sort(np.random.default_rng(seed).choice(size, limit, replace=False))
+        self._history = queries.history_items[chosen]
+        self._seen = list(queries.seen.take(chosen))
+        self._relevant = [np.unique(rows) for rows in queries.targets.take(chosen)]
+        self._buckets = request_buckets(queries, time_edges)[chosen]
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return len(self._history)
+
+    def ndcg(self, recommend: Recommend, label: str) -> float:
+        """Mean NDCG@10 of a recommender, see `rank_queries`."""
+        ranked = rank_queries(
+            recommend, self._history, self._seen, self._buckets, self._batch_size, label
+        )
+        return float(query_metrics(ranked.rows, self._relevant, (("ndcg", 10),)).mean())
+
+
+def retrieval_function(model: TwoStage, k: int) -> Recommend:
+    """The first stage as `rank_queries` asks it, compiled once."""
+
+    @tf.function
+    def recommend(history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> TopKRows:
+        del buckets  # the first stage does not read popularity
+        return model.retrieve(history, excluded, k)
+
+    return recommend
+
+
+def ranking_function(model: TwoStage, k: int) -> Recommend:
+    """Both stages as `rank_queries` asks them, compiled once."""
+
+    @tf.function
+    def recommend(history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> TopKRows:
+        return model.recommend(history, excluded, buckets, k)
+
+    return recommend
