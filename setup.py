@@ -10,7 +10,7 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "tfrs_mm/__init__.py").r
 
 EXTRAS = {
     "scann": ["scann[tf]>=1.4.2,<1.5"],
-    "beam": ["apache-beam[tfrecord]>=2.77,<2.80", "pyarrow>=16"],
+    "beam": ["apache-beam[tfrecord]>=2.77,<2.80", "google-crc32c>=1.6,<2", "pyarrow>=16,<26"],
     "media": ["av>=14,<19", "pillow>=11,<13", "keras-cv>=0.9,<0.10", "tensorflow-io>=0.37,<0.38"],
     "serving": ["tensorflow-serving-api>=2.20,<2.21", "grpcio>=1.70,<2"],
     "notebooks": ["matplotlib>=3.9,<4", "nbformat>=5.10,<6", "nbclient>=0.10,<0.12", "ipykernel>=6.29,<8"],

@@ -13,6 +13,8 @@ _EXTRA_OF = {
     "apache_beam": "beam",
     "av": "media",
     "PIL": "media",
+    "google_crc32c": "beam",
+    "pyarrow": "beam",
     "scann": "scann",
     "grpc": "serving",
     "tensorflow_serving": "serving",
@@ -31,19 +33,22 @@ def select_legacy_keras() -> None:
             f"TF_USE_LEGACY_KERAS is {asked!r}, but tfrs_mm needs Keras 2 (TF_USE_LEGACY_KERAS=1). "
             "Unset it, or run tfrs_mm in a process of its own."
         )
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None:
-        # TensorFlow binds `tf.keras` lazily; what is in its namespace by now was touched by someone.
-        loaded = getattr(vars(tensorflow).get("keras"), "_tfll_module", vars(tensorflow).get("keras"))
-        version = getattr(loaded, "__version__", None)
-        if callable(version):
-            version = version()
-        if version is not None and not str(version).startswith("2."):
-            raise RuntimeError(
-                f"tf.keras is Keras {version} already, but tfrs_mm needs Keras 2. "
-                "Import tfrs_mm before anything that uses tf.keras, or set TF_USE_LEGACY_KERAS=1."
-            )
+    active = _active_keras()
+    if active not in (None, "tf_keras"):
+        raise RuntimeError(
+            f"tf.keras is bound to the package {active!r} already, but tfrs_mm needs Keras 2 (tf_keras). "
+            "Import tfrs_mm before anything that uses tf.keras, or set TF_USE_LEGACY_KERAS=1."
+        )
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+def _active_keras() -> str | None:
+    """The package that `tf.keras` is bound to; None while nobody has touched it."""
+    loader = vars(sys.modules["tensorflow"]).get("keras") if "tensorflow" in sys.modules else None
+    # TensorFlow's loader stays a stand-in until its first use; asking it for anything would be that use.
+    if loader is None or vars(loader).get("_tfll_initialized") is False:
+        return None
+    return loader.__name__.split(".")[0]
 
 
 def quiet_tensorflow() -> None:

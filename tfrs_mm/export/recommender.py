@@ -97,9 +97,13 @@ class Recommender(tf.Module):
                 (signatures.HISTORY_ITEM_IDS, history_ids), (signatures.EXCLUDE_ITEM_IDS, exclude_ids)
             )
         ]  # fmt: skip
+        # Nothing else may run first and fail with words of its own.
+        with tf.control_dependencies(same):
+            history_ids, exclude_ids = tf.identity(history_ids), tf.identity(exclude_ids)
         given = self._item_rows.lookup(history_ids)
-        known = _refuse_unknown(signatures.HISTORY_ITEM_IDS, history_ids, given, allow_empty=True)
-        with tf.control_dependencies([*same, known]):
+        with tf.control_dependencies(
+            [_refuse_unknown(signatures.HISTORY_ITEM_IDS, history_ids, given, allow_empty=True)]
+        ):
             users = self._user_rows.lookup(user_id)
         length = self._histories.shape[1]
         packed = _newest(given, length)

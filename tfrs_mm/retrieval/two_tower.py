@@ -46,6 +46,11 @@ class TwoTowerModel(tfrs.Model):
         """`[n]` integer rows to `[n, dim]`."""
         return self.item_tower(self._tables.gather(rows), training=training)
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    def encode_items(self, rows: tf.Tensor) -> tf.Tensor:
+        """`item_vectors` outside training, compiled once for any number of rows."""
+        return self.item_vectors(rows)
+
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The mean loss over the targets of a batch of windows.
 

@@ -52,9 +52,8 @@ def make_item_tables(knowledge: Knowledge, values: np.ndarray) -> ItemTables:
 
 def corpus_vectors(model: TwoTowerModel, num_rows: int) -> np.ndarray:
     """The item tower's vector of every row, `[num_rows, dim]`; row 0 is zeros."""
-    encode = tf.function(model.item_vectors, reduce_retracing=True)
     parts = [
-        encode(tf.range(start, min(start + _CORPUS_BATCH, num_rows))).numpy()
+        model.encode_items(tf.range(start, min(start + _CORPUS_BATCH, num_rows))).numpy()
         for start in range(0, num_rows, _CORPUS_BATCH)
     ]
     vectors = np.concatenate(parts)

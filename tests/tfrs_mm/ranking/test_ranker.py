@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrs_mm.ranking import RankingModel, RankingTables, candidate_features
+from tfrs_mm.ranking.features import HALF_LIFE
+
+
+def make_tables(popularity=None):
+    generator = np.random.default_rng(0)
+    present = np.array([[0, 0], [1, 1], [1, 0], [1, 1], [0, 1], [1, 1]], bool)
+    values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
+    vectors = generator.normal(size=(6, 4)).astype(np.float32)
+    popularity = generator.random((6, 4, 4)).astype(np.float32) if popularity is None else popularity
+    return RankingTables(vectors, values, present, popularity, {"genres": np.array([[0], [1], [2], [1], [3], [2]], np.int32)})
+
+
+def make_inputs():
+    generator = np.random.default_rng(1)
+    return {
+        "query": tf.constant(generator.normal(size=(2, 4)), tf.float32),
+        "history": tf.constant([[1, 2, 0], [3, 0, 0]], tf.int32),
+        "bucket": tf.constant([2, 1], tf.int32),
+        "candidates": tf.constant([[3, 4], [5, 0]], tf.int32),
+        "retrieval_scores": tf.constant([[0.5, 0.2], [0.1, 0.0]], tf.float32),
+    }
+
+
+def features(tables, inputs):
+    return candidate_features(
+        tables, inputs["query"], inputs["history"], inputs["bucket"], inputs["candidates"], inputs["retrieval_scores"]
+    )
+
+
+def make_ranker(tables, **changes):
+    settings = {
+        "cross_layers": 2, "projection_dim": 4, "hidden": (8,), "dropout": 0.1, "category_dim": 3,
+        "categories": {"genres": 4}, "temperature": 0.1,
+    } | changes  # fmt: skip
+    ranker = RankingModel(tables, **settings)
+    ranker.adapt(tf.reshape(features(tables, make_inputs()), [-1, tables.num_features]))
+    ranker(make_inputs())
+    return ranker
+
+
+def test_features_have_the_declared_size():
+    tables = make_tables()
+    assert features(tables, make_inputs()).shape == (2, 2, tables.num_features)
+
+
+def test_similarities_to_the_history_are_means_and_maxima_over_present_items():
+    tables, inputs = make_tables(), make_inputs()
+    result = features(tables, inputs)[0, 0].numpy()  # candidate 3, history 1 then 2
+    image = tables.modality_vectors.numpy()[:, 0]
+    first, second = image[3] @ image[1], image[3] @ image[2]
+    at = 3 * 4 + 2 + 3  # query, candidate, product; score, length; three similarities by item vector
+    old = 0.5 ** (1 / HALF_LIFE)  # item 1 is one place older than item 2
+    text = tables.modality_vectors.numpy()[:, 1]
+    only = text[3] @ text[1]  # item 2 has no text
+    np.testing.assert_allclose(result[at], (first + second) / 2, atol=1e-5)
+    np.testing.assert_allclose(result[at + 1], only, atol=1e-5)
+    np.testing.assert_allclose(result[at + 2], (old * first + second) / (old + 1), atol=1e-5)
+    np.testing.assert_allclose(result[at + 3], only, atol=1e-5)
+    np.testing.assert_allclose(result[at + 4], max(first, second), atol=1e-5)
+
+
+def test_a_modality_that_the_candidate_lacks_counts_as_zero():
+    tables, inputs = make_tables(), make_inputs()
+    result = features(tables, inputs)[0, 1].numpy()  # candidate 4 has no picture
+    at = 3 * 4 + 2 + 3
+    assert result[[at, at + 2, at + 4]].tolist() == [0, 0, 0]
+
+
+def test_popularity_is_read_at_the_bucket_of_the_query():
+    tables, inputs = make_tables(), make_inputs()
+    result = features(tables, inputs)[0, 0].numpy()
+    np.testing.assert_allclose(result[-5:-1], tables.popularity.numpy()[3, 2], atol=1e-6)
+
+
+def test_a_common_category_counts_by_its_share_of_the_history():
+    result = features(make_tables(), make_inputs()).numpy()
+    # candidate 3 is of genre 1 like item 1 but not item 2; candidate 4 of genre 3; candidate 5 of genre 2
+    assert result[0, 0, -1] == 0.5
+    assert result[0, 1, -1] == 0
+    assert result[1, 0, -1] == 0
+
+
+def test_an_untrained_ranker_keeps_the_order_of_retrieval():
+    scores = make_ranker(make_tables())(make_inputs()).numpy()
+    # the score over the temperature of 0.1
+    np.testing.assert_allclose(scores, [[5.0, 2.0], [1.0, 0.0]], atol=1e-5)
+
+
+@pytest.mark.parametrize("projection_dim", [0, 4])
+def test_it_learns_and_compiles_with_xla(projection_dim):
+    tables = make_tables()
+    ranker = make_ranker(tables, projection_dim=projection_dim)
+    ranker.compile(optimizer=tf.keras.optimizers.Adam(0.05), jit_compile=True)
+    inputs = make_inputs()
+    inputs["retrieval_scores"] = tf.zeros([2, 2])
+    dataset = tf.data.Dataset.from_tensors(inputs).repeat(30)
+    first = float(ranker.compute_loss(inputs))
+    ranker.fit(dataset, verbose=0)
+    # two equal candidates and one alone: the loss starts at (ln 2 + 0) / 2 = 0.3466
+    np.testing.assert_allclose(first, 0.3466, atol=1e-3)
+    assert float(ranker.compute_loss(inputs)) < 0.1
+
+
+def test_it_saves_and_reloads(tmp_path):
+    tables = make_tables()
+    ranker = make_ranker(tables)
+    for variable in ranker.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
+    expected = ranker(make_inputs())
+    tf.train.Checkpoint(model=ranker).write(str(tmp_path / "w"))
+    again = make_ranker(tables)
+    tf.train.Checkpoint(model=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
+    np.testing.assert_allclose(again(make_inputs()), expected, atol=1e-5)

@@ -1,0 +1,37 @@
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.retrieval import MixedNegatives
+
+
+def test_q_is_the_expected_count_of_the_mixture():
+    # rows 1, 2, 3 with 6, 3, 1 targets; 4 drawn from the batch, 3 uniformly from 3 items
+    negatives = MixedNegatives(np.array([0, 6, 3, 1]), in_batch=4, uniform=3, seed=0)
+    # 4 * 0.6 + 1 = 3.4; 4 * 0.3 + 1 = 2.2; 4 * 0.1 + 1 = 1.4
+    np.testing.assert_allclose(np.exp(negatives.log_q(tf.constant([1, 2, 3]))), [3.4, 2.2, 1.4], rtol=1e-5)
+
+
+def test_draws_follow_q():
+    counts = np.array([0, 6, 3, 1])
+    negatives = MixedNegatives(counts, in_batch=4, uniform=3, seed=0)
+    generator = np.random.default_rng(0)
+    drawn = np.zeros(4)
+    rounds = 600
+    for _ in range(rounds):
+        targets = generator.choice(4, 20, p=counts / 10)
+        rows = negatives.draw(tf.constant(targets, tf.int32), tf.ones(20, tf.bool)).rows.numpy()
+        drawn += np.bincount(rows, minlength=4)
+    expected = rounds * np.exp(negatives.log_q(tf.constant([1, 2, 3])))
+    np.testing.assert_allclose(drawn[1:], expected, rtol=0.1)
+
+
+def test_places_that_are_no_targets_are_never_drawn():
+    negatives = MixedNegatives(np.array([0, 1, 1, 1]), in_batch=3, uniform=0, seed=0)
+    drawn = negatives.draw(tf.constant([1, 2, 3, 3], tf.int32), tf.constant([True, False, False, False]))
+    assert sorted(drawn.rows.numpy().tolist()) == [-1, -1, 1]
+
+
+def test_uniform_draws_reach_every_item_and_never_the_unknown_row():
+    negatives = MixedNegatives(np.array([0, 5, 0, 0, 0]), in_batch=1, uniform=400, seed=0)
+    rows = negatives.draw(tf.constant([1], tf.int32), tf.constant([True])).rows.numpy()[1:]
+    assert set(rows.tolist()) == {1, 2, 3, 4}

@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from tfrs_mm.config import Config, config_from_dict, load_config
+from tfrs_mm.errors import UserError
+
+
+def test_the_base_preset_is_the_defaults():
+    assert load_config() == Config()
+
+
+def test_a_file_starts_from_its_preset_and_overrides_come_last(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text('preset = "tiny"\n[retrieval]\ntemperature = 0.2\ndim = 24\n')
+    config = load_config(path, ["retrieval.dim=32", "fusion.kind=concat", "ranking.hidden=[8, 4]"])
+    tiny = load_config(preset="tiny")
+    assert config.retrieval.temperature == 0.2
+    assert config.retrieval.dim == 32
+    assert config.fusion.kind == "concat"
+    assert config.ranking.hidden == (8, 4)
+    assert config.data == tiny.data != Config().data
+
+
+def test_all_faults_are_reported_at_once():
+    overrides = ["retrieval.temp=0.1", "data.split=random", "export.k=true", "ranking.hidden=[1, 'a']", "retrieval=3"]
+    with pytest.raises(UserError) as error:
+        load_config(overrides=overrides[:4])
+    for text in (
+        "retrieval.temp: unknown",
+        "data.split: must be one of 'leave_one_out', 'temporal', received 'random'",
+        "export.k: must be a whole number, received True",
+        "ranking.hidden: must be a list of int, received [1, 'a']",
+    ):
+        assert text in str(error.value)
+
+
+def test_values_that_make_no_sense_are_reported_at_once():
+    with pytest.raises(UserError) as error:
+        Config().with_overrides({"retrieval.dim": 7, "retrieval.temperature": 0, "export.k": 1000})
+    for text in ("retrieval.dim: must be a multiple", "temperature: must be above 0", "export.k: must be at most"):
+        assert text in str(error.value)
+
+
+def test_it_survives_json(tmp_path):
+    config = load_config(preset="tiny", overrides=["training.seed=7"])
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config.to_dict()))
+    assert load_config(path) == config
+    assert load_config(path).fingerprint() == config.fingerprint()
+
+
+def test_a_section_has_a_fingerprint_of_its_own():
+    config = Config()
+    other = config.with_overrides({"retrieval.dim": 32})
+    assert config.fingerprint("data") == other.fingerprint("data")
+    assert config.fingerprint() != other.fingerprint()
+
+
+@pytest.mark.parametrize("text", ["retrieval.dim", "=3"])
+def test_an_override_without_a_key_and_a_value_is_refused(text):
+    with pytest.raises(UserError, match="key=value"):
+        load_config(overrides=[text])
+
+
+def test_a_section_cannot_be_a_value():
+    with pytest.raises(UserError, match="retrieval: is a section, received 3"):
+        config_from_dict({"retrieval": 3})
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"none\.toml does not exist"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[retrieval\n")
+    with pytest.raises(UserError, match=r"bad\.toml cannot be read"):
+        load_config(tmp_path / "bad.toml")
+
+
+def test_an_unknown_preset_lists_those_there_are():
+    with pytest.raises(UserError, match="'base'.*'tiny'"):
+        load_config(preset="huge")

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrs_mm.towers import ItemTables, ItemTower, UserTower, last_place
+from tfrs_mm.towers.item import ITEM
+from tfrs_mm.towers.tabular import CategoryEmbedding, IdEmbedding
+
+
+def make_item_tower(**changes):
+    settings = {
+        "num_rows": 6, "dim": 4, "fusion": "gated", "modality_dropout": 0.0, "id_dropout": 0.0,
+        "categories": {"genres": 3}, "normalize": True, "seed": 1,
+    } | changes  # fmt: skip
+    return ItemTower(**settings)
+
+
+def make_tables(warm=(False, True, True, True, True, False)):
+    generator = np.random.default_rng(0)
+    present = np.array([[0, 0], [1, 1], [1, 0], [0, 1], [0, 0], [1, 1]], bool)
+    values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
+    return ItemTables(values, present, {"genres": np.array([[0], [1], [2], [1], [0], [2]], np.int32)}, np.array(warm))
+
+
+def test_an_item_without_training_events_is_looked_up_as_an_unknown_id():
+    gathered = make_tables().gather(tf.range(6))
+    assert gathered[ITEM].numpy().tolist() == [0, 1, 2, 3, 4, 0]
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_item_vectors_have_length_one_if_asked_for(normalize):
+    tower = make_item_tower(normalize=normalize)
+    lengths = np.linalg.norm(tower(make_tables().gather(tf.range(6))), axis=1)
+    assert np.allclose(lengths, 1.0, atol=1e-5) == normalize
+
+
+def test_item_tower_saves_and_reloads(tmp_path):
+    tower, tables = make_item_tower(), make_tables()
+    expected = tower(tables.gather(tf.range(6)))
+    again = ItemTower.from_config(tower.get_config())
+    again(tables.gather(tf.range(6)))
+    tf.train.Checkpoint(tower=tower).write(str(tmp_path / "w"))
+    tf.train.Checkpoint(tower=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
+    np.testing.assert_allclose(again(tables.gather(tf.range(6))), expected, atol=1e-6)
+
+
+def test_tables_are_no_weights():
+    tower, tables = make_item_tower(), make_tables()
+    tower(tables.gather(tf.range(6)))
+    assert not any("table/" in v.name for v in tower.weights)
+
+
+def make_user_tower(**changes):
+    settings = {"dim": 8, "layers": 2, "heads": 2, "max_history": 5, "dropout": 0.1, "normalize": True} | changes
+    return UserTower(**settings)
+
+
+def test_no_place_knows_what_comes_after_it():
+    tower = make_user_tower()
+    generator = np.random.default_rng(0)
+    history = tf.constant(generator.normal(size=(1, 5, 8)), tf.float32)
+    expected = tower(history).numpy()
+    for changed in range(5):
+        other = history.numpy()
+        other[0, changed] = generator.normal(size=8)
+        result = tower(tf.constant(other)).numpy()
+        # output t has seen items 0 to t - 1: those up to `changed` stay, the next one moves
+        np.testing.assert_allclose(result[0, : changed + 1], expected[0, : changed + 1], atol=1e-5)
+        assert np.abs(result[0, changed + 1] - expected[0, changed + 1]).max() > 1e-3
+
+
+def test_padding_behind_a_history_changes_nothing():
+    tower = make_user_tower()
+    generator = np.random.default_rng(0)
+    history = generator.normal(size=(1, 5, 8)).astype(np.float32)
+    noisy = history.copy()
+    noisy[0, 3:] = 100.0
+    lengths = tf.constant([3])
+    np.testing.assert_allclose(
+        last_place(tower(tf.constant(history)), lengths), last_place(tower(tf.constant(noisy)), lengths), atol=1e-5
+    )
+
+
+def test_user_tower_saves_and_reloads(tmp_path):
+    tower = make_user_tower()
+    history = tf.random.stateless_normal([2, 5, 8], [0, 1])
+    expected = tower(history)
+    again = UserTower.from_config(tower.get_config())
+    again(history)
+    tf.train.Checkpoint(tower=tower).write(str(tmp_path / "w"))
+    tf.train.Checkpoint(tower=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
+    np.testing.assert_allclose(again(history), expected, atol=1e-6)
+
+
+def test_an_item_with_two_categories_is_their_mean_and_with_none_is_zero():
+    layer = CategoryEmbedding(4, 3)
+    layer(tf.constant([[1]]))
+    table = layer.get_weights()[0]
+    result = layer(tf.constant([[1, 3], [2, 0], [0, 0]])).numpy()
+    np.testing.assert_allclose(result[0], (table[1] + table[3]) / 2, atol=1e-6)
+    np.testing.assert_allclose(result[1], table[2], atol=1e-6)
+    np.testing.assert_allclose(result[2], 0.0)
+
+
+def test_hidden_ids_look_like_the_unknown_row():
+    layer = IdEmbedding(4, 3, hide=0.5, seed=1)
+    rows = tf.fill([2000], 2)
+    layer(rows)
+    table = layer.get_weights()[0]
+    hidden = (layer(rows, training=True).numpy() == table[0]).all(axis=1)
+    # 2,000 draws at 0.5: standard deviation 22
+    assert abs(hidden.sum() - 1000) < 120
+    np.testing.assert_allclose(layer(rows, training=False), np.tile(table[2], (2000, 1)))

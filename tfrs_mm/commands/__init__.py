@@ -1,0 +1,1 @@
+"""One file for each command of `tfrs-mm`: its arguments, and the calls they turn into."""

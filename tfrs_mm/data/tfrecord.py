@@ -1,0 +1,137 @@
+"""Sharded, compressed TFRecord files, written and read without TensorFlow.
+
+A record is framed as: length (8 bytes, little-endian), checksum of the length, the record, checksum of
+the record. A checksum is CRC-32C, rotated by 15 bits and offset, so that it can itself be checked.
+"""
+
+import functools
+import gzip
+import os
+import pathlib
+import re
+import struct
+import uuid
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+
+from tfrs_mm._runtime import import_optional
+from tfrs_mm.errors import UserError
+
+_SUFFIX = ".tfrecord.gz"
+_MASK_OFFSET = 0xA282EAD8
+_COMPRESSION_LEVEL = 4  # varints and floats gain little from more
+_BUFFER_BYTES = 2**18  # handed to the compressor at once
+_HEADER_BYTES = 12
+_FOOTER_BYTES = 4
+
+
+def frame(records: Iterable[bytes]) -> Iterator[bytes]:
+    """Each record with its length and checksums around it, ready to be appended to a file."""
+    for record in records:
+        length = struct.pack("<Q", len(record))
+        yield b"".join((length, _checksum_bytes(length), record, _checksum_bytes(record)))
+
+
+def write_tfrecord(path: str | os.PathLike[str], records: Iterable[bytes]) -> int:
+    """Writes a gzip-compressed TFRecord file, whole or not at all; the same records give the same bytes.
+
+    Returns:
+        The number of records written.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    count, waiting, waiting_bytes = 0, [], 0
+    try:
+        with (
+            open(temporary, "wb") as raw,
+            gzip.GzipFile("", "wb", _COMPRESSION_LEVEL, raw, mtime=0) as file,
+        ):
+            for framed in frame(records):
+                count += 1
+                waiting.append(framed)
+                waiting_bytes += len(framed)
+                if waiting_bytes >= _BUFFER_BYTES:
+                    file.write(b"".join(waiting))
+                    waiting, waiting_bytes = [], 0
+            file.write(b"".join(waiting))
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return count
+
+
+def read_tfrecord(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    """The records of a gzip-compressed TFRecord file, their checksums verified.
+
+    Raises:
+        UserError: the file does not exist, is cut off, or its bytes are not what was written.
+    """
+    if not os.path.isfile(path):
+        raise UserError(f"record file {path} does not exist. Give a folder that `tfrs-mm preprocess` wrote.")
+    try:
+        with gzip.open(path, "rb") as file:
+            while header := file.read(_HEADER_BYTES):
+                length = header[:8]
+                if len(header) < _HEADER_BYTES or header[8:] != _checksum_bytes(length):
+                    raise _damaged(path, "the length of a record is not what was written")
+                (size,) = struct.unpack("<Q", length)
+                content = file.read(size + _FOOTER_BYTES)
+                record = content[:size]
+                if len(content) < size + _FOOTER_BYTES or content[size:] != _checksum_bytes(record):
+                    raise _damaged(path, "a record is not what was written")
+                yield record
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def shard_name(prefix: str, index: int, shards: int) -> str:
+    """The file name of shard `index`, from 0, such as `train-00000-of-00002.tfrecord.gz`."""
+    return f"{prefix}-{index:05d}-of-{shards:05d}{_SUFFIX}"
+
+
+def find_shards(directory: str | os.PathLike[str], prefix: str) -> list[str]:
+    """The paths of all shards of one record set, in order.
+
+    Raises:
+        UserError: there is none, one is missing, or shards of two sets lie beside each other.
+    """
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise UserError(f"folder {directory} does not exist. Give a folder that `tfrs-mm preprocess` wrote.")
+    form = re.compile(re.escape(prefix) + r"-(\d{5})-of-(\d{5})" + re.escape(_SUFFIX))
+    matches = [match for match in map(form.fullmatch, os.listdir(directory)) if match]
+    totals = sorted({int(match[2]) for match in matches})
+    if not totals:
+        raise UserError(
+            f"{directory} holds no {prefix}-*{_SUFFIX}. Give a folder that `tfrs-mm preprocess` wrote."
+        )
+    if len(totals) > 1:
+        raise UserError(
+            f"{directory} holds `{prefix}` shards of sets of {totals} files beside each other. "
+            "Run `tfrs-mm preprocess` again into an empty folder."
+        )
+    wanted = [shard_name(prefix, index, totals[0]) for index in range(totals[0])]
+    found = {match[0] for match in matches}
+    missing = [name for name in wanted if name not in found]
+    if missing or len(found) != len(wanted):
+        raise UserError(
+            f"{directory} must hold all {totals[0]} shards of `{prefix}`; missing: {missing}, "
+            f"not of the set: {sorted(found.difference(wanted))}. Run `tfrs-mm preprocess` again."
+        )
+    return [str(directory / name) for name in wanted]
+
+
+def _damaged(path: str | os.PathLike[str], what: str) -> UserError:
+    return UserError(f"record file {path} is damaged: {what}. Run `tfrs-mm preprocess` again.")
+
+
+def _checksum_bytes(data: bytes) -> bytes:
+    checksum = _crc32c()(data)
+    rotated = (checksum >> 15 | checksum << 17) & 0xFFFFFFFF
+    return struct.pack("<I", (rotated + _MASK_OFFSET) & 0xFFFFFFFF)
+
+
+@functools.cache
+def _crc32c() -> Callable[[bytes], int]:
+    return import_optional("google_crc32c").value
