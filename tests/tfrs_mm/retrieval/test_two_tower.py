@@ -1,0 +1,150 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrs_mm.config import load_config
+from tfrs_mm.retrieval import QueryModel, build_two_tower
+from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
+from tfrs_mm.towers import ItemTables
+
+NUM_ITEMS, MAX_HISTORY = 40, 6
+
+
+def make_model(**overrides):
+    config = load_config(preset="tiny").with_overrides(
+        {name.replace("__", "."): value for name, value in overrides.items()}
+    )
+    schema = Schema(
+        (
+            FeatureSpec("user", Owner.USER, Kind.ID, 9),
+            FeatureSpec("item", Owner.ITEM, Kind.ID, NUM_ITEMS + 1),
+            FeatureSpec("genres", Owner.ITEM, Kind.CATEGORY, 4, 2),
+            FeatureSpec("text", Owner.ITEM, Kind.MEDIA, 5),
+        ),
+        MAX_HISTORY,
+    )
+    generator = np.random.default_rng(0)
+    present = generator.random((NUM_ITEMS + 1, 1)) < 0.8
+    values = generator.normal(size=(NUM_ITEMS + 1, 1, 3)).astype(np.float32) * present[..., None]
+    tables = ItemTables(
+        values, present, {"genres": generator.integers(0, 4, (NUM_ITEMS + 1, 2)).astype(np.int32)},
+        np.arange(NUM_ITEMS + 1) > 0,
+    )  # fmt: skip
+    return build_two_tower(config, schema, tables, np.r_[0, np.arange(NUM_ITEMS) + 1.0])
+
+
+def make_batch(size: int = 32) -> dict[str, np.ndarray]:
+    """Users walk upwards from a random item: the next one is always one more."""
+    starts = np.random.default_rng(1).integers(1, NUM_ITEMS - MAX_HISTORY, (size, 1))
+    rows = (starts + np.arange(MAX_HISTORY + 1)).astype(np.int32)
+    is_target = np.ones_like(rows, bool)
+    rows[: size // 4, 4:], is_target[: size // 4, 4:] = 0, False
+    return {"history/item": rows, "is_target": is_target}
+
+
+def as_dataset(batch):
+    return tf.data.Dataset.from_tensors(batch).repeat()
+
+
+def test_padding_is_neither_target_nor_negative():
+    model = make_model(retrieval__uniform_negatives=0)
+    batch = make_batch()
+    lonely = {name: column.copy() for name, column in batch.items()}
+    lonely["is_target"][:] = False
+    assert float(model.compute_loss({k: tf.constant(v) for k, v in lonely.items()})) == 0.0
+    assert float(model.compute_loss({k: tf.constant(v) for k, v in batch.items()})) > 0.5
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+def test_it_learns_what_follows(similarity):
+    tf.keras.utils.set_random_seed(1)
+    model = make_model(retrieval__dropout=0.0, retrieval__similarity=similarity, fusion__id_dropout=0.0)
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.02))
+    model.fit(as_dataset(make_batch()), steps_per_epoch=120, verbose=0)
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1))
+    query = QueryModel(model.user_tower, vectors)(tf.constant([[10, 11, 12, 0, 0, 0]], tf.int32))
+    best = tf.argsort(tf.matmul(query, vectors, transpose_b=True)[0, 1:], direction="DESCENDING")[:4] + 1
+    assert 13 in best.numpy()
+
+
+def test_a_training_step_compiles_with_xla_and_holds_no_strings():
+    model = make_model()
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.01), jit_compile=True)
+    history = model.fit(as_dataset(make_batch()), steps_per_epoch=30, epochs=2, verbose=0).history
+    assert history["loss"][1] < history["loss"][0]
+    step = tf.function(lambda batch: model.compute_loss(batch, training=True))
+    graph = step.get_concrete_function({k: tf.constant(v) for k, v in make_batch().items()}).graph
+    assert not [t.name for op in graph.get_operations() for t in op.outputs if t.dtype == tf.string]
+
+
+def test_xla_and_plain_execution_give_the_same_loss():
+    model = make_model(retrieval__uniform_negatives=0, retrieval__in_batch_negatives=224)
+    # all 32 * 7 places are drawn, so the negatives do not depend on chance
+    batch = {k: tf.constant(v) for k, v in make_batch().items()}
+    plain = tf.function(model.compute_loss)(batch)
+    compiled = tf.function(model.compute_loss, jit_compile=True)(batch)
+    np.testing.assert_allclose(plain, compiled, rtol=1e-4)
+
+
+def test_a_corpus_smaller_than_the_batch_gives_the_same_vectors():
+    model = make_model()
+    rows = tf.constant([3, 7, 7, 40] * 20)
+    assert model._tables.size <= rows.shape[0]
+    few = tf.constant([3, 7, 7, 40])
+    np.testing.assert_allclose(model._vectors_of(rows, False)[:4], model._vectors_of(few, False), atol=1e-5)
+
+
+def test_the_query_model_ends_at_the_last_item_of_each_history():
+    model = make_model()
+    query_model = QueryModel(model.user_tower, model.encode_items(tf.range(NUM_ITEMS + 1)))
+    history = tf.constant([[1, 2, 3, 0, 0, 0], [0] * 6, [4, 5, 6, 7, 8, 9]], tf.int32)
+    every = query_model.every_place(history)
+    np.testing.assert_allclose(
+        query_model(history), tf.stack([every[0, 3], every[1, 0], every[2, 6]]), atol=1e-6
+    )
+
+
+REPLICAS = """
+import numpy as np, sys, tensorflow as tf
+sys.path.insert(0, sys.argv[1])
+import tfrs_mm
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+import importlib.util
+spec = importlib.util.spec_from_file_location("t", sys.argv[2])
+t = importlib.util.module_from_spec(spec); spec.loader.exec_module(t)
+from tfrs_mm.training.strategy import make_strategy
+strategy = make_strategy("mirrored", 32)
+assert strategy.num_replicas_in_sync == 2
+seen = []
+with strategy.scope():
+    model = t.make_model(retrieval__batch_size=32)
+    gather = model._from_all_replicas
+    def watched(drawn, vectors):
+        result = gather(drawn, vectors)
+        seen.append((int(drawn.rows.shape[0]), result[0].rows.shape[0], result[1].shape[0]))
+        return result
+    model._from_all_replicas = watched
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
+dataset = tf.data.Dataset.from_tensor_slices(t.make_batch(32)).repeat().batch(32, drop_remainder=True)
+losses = model.fit(dataset, steps_per_epoch=20, epochs=2, verbose=0).history["loss"]
+assert losses[1] < losses[0], losses
+size, gathered, vectors = seen[0]
+assert gathered == 2 * size and vectors in (2 * size, None), seen
+print("negatives of", size, "gathered", losses)
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_see_each_others_negatives():
+    import pathlib
+
+    root = pathlib.Path(__file__).parents[3]
+    answer = subprocess.run(
+        [sys.executable, "-c", REPLICAS, str(root), __file__], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    assert "gathered" in answer.stdout

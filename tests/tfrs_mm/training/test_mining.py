@@ -1,0 +1,85 @@
+import numpy as np
+
+from tfrs_mm.index import ExactIndex
+from tfrs_mm.policy import TwoStage
+from tfrs_mm.training.mining import mine_examples, newest_targets
+
+
+class MeanQuery:
+    """A query model whose query is the mean of the history's vectors."""
+
+    def __init__(self, vectors):
+        import tensorflow as tf
+
+        self.item_vectors = tf.Variable(vectors)
+
+    def __call__(self, history):
+        import tensorflow as tf
+
+        known = tf.cast(history > 0, tf.float32)[..., None]
+        return tf.reduce_sum(tf.gather(self.item_vectors, history) * known, 1) / (tf.reduce_sum(known, 1) + 1e-9)
+
+
+def make_windows():
+    rows = np.array([[1, 2, 3, 4], [5, 6, 0, 0], [4, 7, 8, 0]], np.int32)
+    return {
+        "user": np.array([1, 2, 1], np.int32),
+        "history/item": rows,
+        "history/time": np.array([[10, 20, 30, 40], [11, 21, 0, 0], [40, 50, 60, 0]], np.int64),
+        "is_target": np.array(
+            [[True, True, True, True], [True, True, False, False], [False, True, True, False]]
+        ),
+    }
+
+
+def mine(**changes):
+    vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float32)
+    query_model = MeanQuery(vectors)
+    model = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 12)
+    settings = {
+        "num_candidates": 12, "num_negatives": 3, "limit": 100, "batch_size": 4, "seed": 1,
+        "time_edges": np.array([0, 15, 25, 61]),
+    } | changes  # fmt: skip
+    return mine_examples(model, make_windows(), **settings), vectors
+
+
+def test_the_newest_targets_with_a_history_come_first():
+    # targets with something before them, newest first: 60, 50, 40, 30, 21, 20
+    assert newest_targets(make_windows(), 2).tolist() == [[2, 1], [2, 2]]
+    assert len(newest_targets(make_windows(), 100)) == 6
+
+
+def test_a_history_holds_only_what_came_before_the_positive():
+    examples, _ = mine()
+    for history, positive in zip(examples.history, examples.candidates[:, 0], strict=True):
+        before = {2: [1], 3: [1, 2], 4: [1, 2, 3], 6: [5], 7: [4], 8: [4, 7]}[int(positive)]
+        assert history[history > 0].tolist() == before
+
+
+def test_nothing_that_the_user_ever_had_is_a_negative():
+    examples, _ = mine(num_negatives=12)
+    for positive, rows in zip(examples.candidates[:, 0], examples.candidates[:, 1:], strict=True):
+        had = {5, 6} if positive == 6 else {1, 2, 3, 4, 7, 8}
+        drawn = set(rows[rows > 0].tolist())
+        assert drawn == set(range(1, 13)) - had
+
+
+def test_popularity_is_known_up_to_the_event_before_the_positive():
+    examples, _ = mine()
+    by_positive = dict(zip(examples.candidates[:, 0].tolist(), examples.bucket.tolist(), strict=True))
+    # events before: 2 at 10, 3 at 20, 4 at 30, 6 at 11, 7 at 40, 8 at 50; edges 0, 15, 25
+    assert by_positive == {2: 0, 3: 1, 4: 2, 6: 0, 7: 2, 8: 2}
+
+
+def test_scores_are_the_first_stages_own():
+    examples, vectors = mine()
+    wanted = np.einsum("nd,nkd->nk", examples.query, vectors[examples.candidates])
+    np.testing.assert_allclose(examples.retrieval_scores, wanted, atol=1e-5)
+
+
+def test_the_draw_follows_the_seed():
+    first, _ = mine()
+    again, _ = mine()
+    other, _ = mine(seed=2)
+    np.testing.assert_array_equal(first.candidates, again.candidates)
+    assert (first.candidates != other.candidates).any()
