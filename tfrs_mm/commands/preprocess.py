@@ -11,7 +11,7 @@ from tfrs_mm.commands.arguments import add_config, config_of, new_parser
 from tfrs_mm.commands.weights import DEFAULT_WEIGHTS
 from tfrs_mm.config import Config
 from tfrs_mm.errors import UserError
-from tfrs_mm.schema import Kind, FeatureSpec, Modality, Owner, Schema
+from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
 
 _CONFIGURED = ("data", "encoders")
 

@@ -1,0 +1,1 @@
+"""The Beam jobs: `python -m pipelines.behaviour` and `python -m pipelines.media`."""

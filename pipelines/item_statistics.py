@@ -1,0 +1,87 @@
+"""Counts of training events by item and time bucket, merged from partitions in any order."""
+
+from collections.abc import Iterable
+
+import apache_beam as beam
+import numpy as np
+
+from tfrs_mm.data.catalogue import ItemCounts
+
+_SUMMARY_POINTS = 4096
+
+Summary = tuple[np.ndarray, np.ndarray]  # distinct times, ascending, and how many events each stands for
+
+
+def summarise_times(times: np.ndarray) -> Summary:
+    """A partition's times, all of them or evenly many points with weights that sum up to their number."""
+    distinct, counts = np.unique(times, return_counts=True)
+    if len(distinct) <= _SUMMARY_POINTS:
+        return distinct, counts
+    ranks = np.linspace(0, len(times) - 1, _SUMMARY_POINTS).astype(np.int64)
+    points = np.sort(times)[ranks]
+    weights = np.diff(np.concatenate([ranks, [len(times)]]))
+    points[-1] = distinct[-1]
+    return points, weights
+
+
+class TimeEdges(beam.CombineFn):
+    """Summaries to the edges of buckets that hold about equally many events.
+
+    Each partition gives at most 4,096 points, so memory grows with partitions, not with events.
+    """
+
+    def __init__(self, buckets: int) -> None:
+        self._buckets = buckets
+
+    def create_accumulator(self) -> list[Summary]:
+        return []
+
+    def add_input(self, accumulator: list[Summary], summary: Summary) -> list[Summary]:
+        return [*accumulator, summary]
+
+    def merge_accumulators(self, accumulators: Iterable[list[Summary]]) -> list[Summary]:
+        return [summary for accumulator in accumulators for summary in accumulator]
+
+    def extract_output(self, accumulator: list[Summary]) -> np.ndarray:
+        if not sum(len(points) for points, _ in accumulator):
+            return np.array([0, 1], np.int64)
+        points = np.concatenate([points for points, _ in accumulator])
+        weights = np.concatenate([weights for _, weights in accumulator])
+        # By time and weight: the order in which partitions arrive means nothing.
+        order = np.lexsort((weights, points))
+        points, reached = points[order], np.cumsum(weights[order])
+        wanted = np.arange(1, self._buckets) * reached[-1] / self._buckets
+        inner = points[np.searchsorted(reached, wanted)]
+        # The last edge lies behind the last event: no event knows its own bucket.
+        return np.unique(np.concatenate([[points[0]], inner, [points[-1] + 1]])).astype(np.int64)
+
+
+class MergeCounts(beam.CombineFn):
+    """Counts of partitions to the counts of all; memory is one table of items by buckets."""
+
+    def create_accumulator(self) -> ItemCounts | None:
+        return None
+
+    def add_input(self, accumulator: ItemCounts | None, counts: ItemCounts) -> ItemCounts:
+        return counts if accumulator is None else _added(accumulator, counts)
+
+    def merge_accumulators(self, accumulators: Iterable[ItemCounts | None]) -> ItemCounts | None:
+        merged = None
+        for counts in accumulators:
+            if counts is not None:
+                merged = self.add_input(merged, counts)
+        return merged
+
+    def extract_output(self, accumulator: ItemCounts | None) -> ItemCounts | None:
+        return accumulator
+
+
+def _added(one: ItemCounts, other: ItemCounts) -> ItemCounts:
+    first = np.where(
+        (one.first_time < 0) | (other.first_time < 0),
+        np.maximum(one.first_time, other.first_time),
+        np.minimum(one.first_time, other.first_time),
+    )
+    return ItemCounts(
+        one.time_edges, one.counts + other.counts, first, np.maximum(one.last_time, other.last_time)
+    )

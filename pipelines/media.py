@@ -1,0 +1,204 @@
+"""The media job: items.csv and its files to item records with one embedding for each modality.
+
+Each line of the catalogue is looked up in the vocabulary; each of its media is decoded, embedded by an
+exported encoder, and the branches meet again by row. A medium that is missing or broken costs the item
+that modality only. Run it from a shell with `python -m pipelines.media`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.runners.runner import PipelineResult
+
+from pipelines import catalogue, item_records, job_progress
+from pipelines.decode import decoder_of
+from pipelines.embed import MISSING, PRESENT, REJECTED, EmbedModality
+from pipelines.inference import EncoderFolder
+from pipelines.job_progress import JobProgress
+from pipelines.media_inputs import checked_vocabularies, encoders_in, fitting_encoders, item_schema
+from pipelines.rejects import WriteRejects
+from pipelines.runners import counters, new_pipeline, run_pipeline
+from tfrs_mm.artefacts import whole_directory, write_json
+from tfrs_mm.config import Config, EncoderConfig, load_config
+from tfrs_mm.errors import UserError
+from tfrs_mm.schema import Modality, Schema
+
+ITEMS_DIR, REJECTS_DIR, VOCABULARY_DIR = "items", "rejects", "vocabulary"
+REPORT = "report.json"
+REJECTS = "media.jsonl"
+
+
+def run(
+    input_dir: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    config: Config,
+    encoders: Mapping[Modality, str | os.PathLike[str]],
+    schema: Schema,
+    beam_args: Sequence[str] = (),
+    vocabulary_dir: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """Writes `items/` and `rejects/media.jsonl` below `output_dir`.
+
+    Args:
+        input_dir: holds the catalogue and the files that it names.
+        output_dir: exists; the caller makes it appear whole.
+        config: the sections `data` and `encoders` are used.
+        encoders: the exported encoder of each modality of the schema.
+        schema: of the item records.
+        beam_args: options for Beam.
+        vocabulary_dir: holds items.txt and one file for each category; where not given, `vocabulary`
+            below `output_dir`.
+
+    Returns:
+        What `items/report.json` says: how many items there are, and for each modality the share that
+        has it, how many lack it, how many were rejected and why; and the seconds it took.
+
+    Raises:
+        UserError: the catalogue, the vocabulary or an encoder is missing, or they do not fit each other.
+    """
+    started = time.monotonic()
+    input_dir, output_dir = pathlib.Path(input_dir).resolve(), pathlib.Path(output_dir)
+    vocabulary_dir = pathlib.Path(vocabulary_dir or output_dir / VOCABULARY_DIR).resolve()
+    folders = fitting_encoders(encoders, schema)
+    table = str(input_dir / config.data.items)
+    catalogue.check_catalogue(table)
+    num_items = checked_vocabularies(vocabulary_dir, schema)
+    for name in (ITEMS_DIR, REJECTS_DIR):
+        (output_dir / name).mkdir(exist_ok=True)
+    pipeline = new_pipeline(beam_args)
+    with job_progress.shown("embed media", num_items * len(folders), "media") as progress:
+        _build(pipeline, input_dir, output_dir.resolve(), vocabulary_dir, config, folders, schema, progress)
+        result = run_pipeline(pipeline)
+    report = _report(result, schema, time.monotonic() - started)
+    if report["items"] != num_items:
+        raise UserError(
+            f"{table} holds {report['items']} of the {num_items} items of {vocabulary_dir / 'items.txt'}. "
+            "Give the catalogue that the vocabulary was made from, or run `tfrs-mm preprocess` again."
+        )
+    write_json(output_dir / ITEMS_DIR / REPORT, report)
+    return report
+
+
+def _build(
+    pipeline: beam.Pipeline,
+    input_dir: pathlib.Path,
+    output_dir: pathlib.Path,
+    vocabulary_dir: pathlib.Path,
+    config: Config,
+    folders: Mapping[Modality, EncoderFolder],
+    schema: Schema,
+    progress: JobProgress,
+) -> None:
+    """Adds the whole job to the pipeline."""
+    categories = [feature.name for feature in schema.categories]
+    columns = ["title", "description", *(f"{modality.value}_path" for modality in folders), *categories]
+    items = pipeline | "ReadItems" >> catalogue.ReadItems(
+        str(input_dir / config.data.items), str(vocabulary_dir / "items.txt"), list(dict.fromkeys(columns))
+    )
+    branches, rejects = {"items": items}, [pipeline | "NoRejectsYet" >> beam.Create([])]
+    for modality, folder in folders.items():
+        settings = _encoder_config(config, modality)
+        decoder = decoder_of(modality, folder.input_shape, input_dir, settings)
+        embedded = items | f"Embed_{modality.value}" >> EmbedModality(
+            folder, decoder, settings.batch_size, progress
+        )
+        branches[modality.value] = embedded.embeddings
+        rejects.append(embedded.rejects)
+    _ = branches | "WriteItems" >> item_records.WriteItems(
+        str(output_dir / ITEMS_DIR),
+        schema,
+        config.data.shards,
+        {name: str(vocabulary_dir / f"{name}.txt") for name in categories},
+        config.data.category_separator,
+    )
+    _ = (
+        rejects
+        | "JoinRejects" >> beam.Flatten()
+        | "WriteRejects" >> WriteRejects(str(output_dir / REJECTS_DIR / REJECTS))
+    )
+
+
+def _encoder_config(config: Config, modality: Modality) -> EncoderConfig:
+    return getattr(config.encoders, modality.value)
+
+
+def _report(result: PipelineResult, schema: Schema, seconds: float) -> dict[str, Any]:
+    """The counters of the finished job, for people and for `items/report.json`."""
+    lines = counters(result, catalogue.NAMESPACE)
+    items = lines.get(item_records.WRITTEN, 0)
+    found = {modality.value: counters(result, modality.value) for modality in schema.modalities}
+    return {
+        "items": items,
+        catalogue.UNKNOWN: lines.get(catalogue.UNKNOWN, 0),
+        catalogue.REPEATED: lines.get(catalogue.REPEATED, 0),
+        "share": {name: round(counts.get(PRESENT, 0) / max(items, 1), 6) for name, counts in found.items()},
+        "present": {name: counts.get(PRESENT, 0) for name, counts in found.items()},
+        "missing": {name: counts.get(MISSING, 0) for name, counts in found.items()},
+        "rejected": {
+            name: {
+                reason.removeprefix(REJECTED): count
+                for reason, count in sorted(counts.items())
+                if reason.startswith(REJECTED)
+            }
+            for name, counts in found.items()
+        },
+        "seconds": round(seconds, 1),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The job as a command of its own; its exit code."""
+    parser = _parser()
+    arguments, beam_args = parser.parse_known_args(argv)
+    try:
+        config = load_config(arguments.config, arguments.set)
+        folders = encoders_in(arguments.encoders)
+        schema = item_schema(arguments.vocabulary, config, folders)
+        encoders = {modality: folder.path for modality, folder in folders.items()}
+        with whole_directory(arguments.output, overwrite=arguments.overwrite) as output:
+            report = run(
+                arguments.input, output, config, encoders, schema, beam_args, arguments.vocabulary
+            )
+    except UserError as error:
+        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print(json.dumps(report, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.media",
+        description="Embed the media of a catalogue; options that are not listed go to Beam.",
+        epilog="Example: python -m pipelines.media --input films --output embedded "
+        "--vocabulary data/films/vocabulary --encoders data/films/encoders",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--input", required=True, metavar="DIR", help="items.csv and the files it names")
+    parser.add_argument("--output", required=True, metavar="DIR", help="takes items/ and rejects/")
+    parser.add_argument(
+        "--vocabulary", required=True, type=pathlib.Path, metavar="DIR",
+        help="items.txt, and one file for each category column",
+    )  # fmt: skip
+    parser.add_argument(
+        "--encoders", required=True, type=pathlib.Path, metavar="DIR",
+        help="one exported encoder for each modality, in a folder of its name",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace the output folder")
+    parser.add_argument("--config", metavar="FILE", help="TOML or JSON; the preset base where not given")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="overrides the file")
+    return parser
+
+
+if __name__ == "__main__":
+    # By its own name: what is pickled out of `__main__` would not meet this process's progress again.
+    from pipelines import media
+
+    sys.exit(media.main())

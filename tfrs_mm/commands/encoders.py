@@ -1,0 +1,102 @@
+"""Which encoder each modality gets, and its export into the data folder."""
+
+import pathlib
+
+from tfrs_mm.commands.media_sample import MediaSample
+from tfrs_mm.config import Config, EncoderConfig
+from tfrs_mm.errors import UserError
+from tfrs_mm.schema import Modality
+from tfrs_mm.weights import find_weights, pretrained_encoder_of, verify_weights
+
+
+def prepare_encoders(
+    config: Config, weights_dir: pathlib.Path, output_dir: pathlib.Path, sample: MediaSample
+) -> tuple[dict[Modality, pathlib.Path], list[str]]:
+    """Exports one encoder for each modality that the catalogue has and the configuration wants.
+
+    Args:
+        config: the section `encoders` and the seed are used.
+        weights_dir: of the pretrained encoders.
+        output_dir: takes one folder for each modality.
+        sample: of the catalogue's media, for encoders that are trained on it.
+
+    Returns:
+        The folders, and one line for each modality that says what was chosen and why.
+
+    Raises:
+        UserError: a modality's `kind` is `pretrained` and its weights are not installed, or damaged.
+    """
+    found = find_weights(weights_dir)
+    folders: dict[Modality, pathlib.Path] = {}
+    notes = []
+    for modality in Modality:
+        settings: EncoderConfig = getattr(config.encoders, modality.value)
+        name = pretrained_encoder_of(modality)
+        if settings.kind == "none":
+            notes.append(f"{modality.value}: left out, encoders.{modality.value}.kind is none")
+            continue
+        if not sample.has(modality):
+            notes.append(f"{modality.value}: left out, the catalogue has none")
+            continue
+        if settings.kind == "pretrained" and name not in found:
+            raise UserError(
+                f"encoders.{modality.value}.kind is pretrained, but the weights of {name} are not in "
+                f"{weights_dir}. Install them with: tfrs-mm weights --output {weights_dir}"
+            )
+        folder = output_dir / modality.value
+        if settings.kind in ("auto", "pretrained") and name in found:
+            _export_pretrained(name, modality, settings, weights_dir, folder)
+            notes.append(f"{modality.value}: pretrained {name}")
+        else:
+            missing = f", no weights of {name} in {weights_dir}" if settings.kind == "auto" else ""
+            items = _export_small(modality, settings, sample, folder, config.training.seed)
+            if items:
+                notes.append(f"{modality.value}: small encoder trained on {items} items{missing}")
+            else:
+                notes.append(f"{modality.value}: left out, too few of its media can be decoded to train on{missing}")
+                continue
+        folders[modality] = folder
+    return folders, notes
+
+
+def _export_pretrained(
+    name: str, modality: Modality, settings: EncoderConfig, weights_dir: pathlib.Path, folder: pathlib.Path
+) -> None:
+    from tfrs_mm.encoders import EfficientNetImageEncoder, MiniLmTextEncoder, MusicnnAudioEncoder
+    from tfrs_mm.encoders.base import export_encoder
+
+    sha256 = verify_weights(weights_dir, name)
+    location = find_weights(weights_dir)[name]
+    if modality is Modality.TEXT:
+        encoder = MiniLmTextEncoder(location)
+    elif modality is Modality.AUDIO:
+        encoder = MusicnnAudioEncoder(location)
+    else:
+        encoder = EfficientNetImageEncoder(location, settings.size_px)
+    export_encoder(
+        encoder, folder, name=name, modality=modality, kind="pretrained", weights_sha256=sha256
+    )
+
+
+def _export_small(
+    modality: Modality, settings: EncoderConfig, sample: MediaSample, folder: pathlib.Path, seed: int
+) -> int:
+    """Trains and exports; the number of items it was trained on, 0 if they are too few."""
+    from tfrs_mm.encoders.base import export_encoder, sha256_of_variables
+    from tfrs_mm.encoders.small import make_small_encoder
+    from tfrs_mm.training.small_encoders import MIN_ITEMS, train_small_encoder
+
+    encoder = make_small_encoder(modality, settings.small_dim, settings.small_size_px, seed)
+    arrays = sample.arrays(modality, tuple(encoder.input_spec.shape.as_list()))
+    if len(arrays) < MIN_ITEMS:
+        return 0
+    train_small_encoder(encoder, arrays, settings.small_epochs, settings.batch_size, seed)
+    export_encoder(
+        encoder,
+        folder,
+        name=f"small_{modality.value}",
+        modality=modality,
+        kind="small",
+        weights_sha256=sha256_of_variables(encoder),
+    )
+    return len(arrays)

@@ -1,0 +1,12 @@
+"""From a canonical input to one embedding: pretrained encoders, and small ones trained on a catalogue."""
+
+from tfrs_mm.encoders.audio import MusicnnAudioEncoder
+from tfrs_mm.encoders.base import Encoder, EncoderInfo, export_encoder, read_encoder
+from tfrs_mm.encoders.image import EfficientNetImageEncoder
+from tfrs_mm.encoders.small import make_small_encoder
+from tfrs_mm.encoders.text import MiniLmTextEncoder
+
+__all__ = [
+    "EfficientNetImageEncoder", "Encoder", "EncoderInfo", "MiniLmTextEncoder", "MusicnnAudioEncoder",
+    "export_encoder", "make_small_encoder", "read_encoder",
+]  # fmt: skip
