@@ -8,6 +8,7 @@ import numpy as np
 from tfrs_mm.data.catalogue import ItemCounts
 
 _SUMMARY_POINTS = 4096
+_NO_EDGES = np.array([0, 1], np.int64)  # of the one bucket where there are no events
 
 Summary = tuple[np.ndarray, np.ndarray]  # distinct times, ascending, and how many events each stands for
 
@@ -44,7 +45,7 @@ class TimeEdges(beam.CombineFn):
 
     def extract_output(self, accumulator: list[Summary]) -> np.ndarray:
         if not sum(len(points) for points, _ in accumulator):
-            return np.array([0, 1], np.int64)
+            return _NO_EDGES
         points = np.concatenate([points for points, _ in accumulator])
         weights = np.concatenate([weights for _, weights in accumulator])
         # By time and weight: the order in which partitions arrive means nothing.
@@ -57,7 +58,10 @@ class TimeEdges(beam.CombineFn):
 
 
 class MergeCounts(beam.CombineFn):
-    """Counts of partitions to the counts of all; memory is one table of items by buckets."""
+    """Counts of partitions to the counts of all; memory is two tables of items by buckets."""
+
+    def __init__(self, num_items: int) -> None:
+        self._num_items = num_items
 
     def create_accumulator(self) -> ItemCounts | None:
         return None
@@ -72,16 +76,19 @@ class MergeCounts(beam.CombineFn):
                 merged = self.add_input(merged, counts)
         return merged
 
-    def extract_output(self, accumulator: ItemCounts | None) -> ItemCounts | None:
-        return accumulator
+    def extract_output(self, accumulator: ItemCounts | None) -> ItemCounts:
+        if accumulator is not None:
+            return accumulator
+        none = np.zeros(0, np.int64)
+        return ItemCounts.from_events(none, none, self._num_items, _NO_EDGES)
 
 
 def _added(one: ItemCounts, other: ItemCounts) -> ItemCounts:
-    first = np.where(
-        (one.first_time < 0) | (other.first_time < 0),
-        np.maximum(one.first_time, other.first_time),
-        np.minimum(one.first_time, other.first_time),
-    )
-    return ItemCounts(
-        one.time_edges, one.counts + other.counts, first, np.maximum(one.last_time, other.last_time)
-    )
+    # Whether an item has events is asked of the counts: a time may be negative, as NEVER is.
+    had = one.counts.any(axis=1)
+    both = had & other.counts.any(axis=1)
+    first = np.where(had, one.first_time, other.first_time)
+    last = np.where(had, one.last_time, other.last_time)
+    first[both] = np.minimum(one.first_time, other.first_time)[both]
+    last[both] = np.maximum(one.last_time, other.last_time)[both]
+    return ItemCounts(one.time_edges, one.counts + other.counts, first, last)

@@ -1,69 +1,92 @@
-"""Vocabularies of items and of their categories, read from the catalogue in the order of its lines."""
+"""Vocabularies of items and of their categories, read from the catalogue in the order of its rows."""
 
 import collections
 import json
 import os
 import pathlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipelines.catalogue import check_catalogue, read_numbered
+from pipelines.records import ITEM_ID, NOT_AS_WIDE, id_fault
+from pipelines.tables import ROW_NUMBER, check_below, column_names, read_table
 from tfrs_mm.config import DataConfig
-from tfrs_mm.data.vocabulary import Vocabulary, is_legal_id
+from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
 
-_ITEM_ID = "item_id"
+REPEATED = "item_id is repeated"
 
 
 def write_item_vocabularies(
-    table: pathlib.Path, vocabulary_dir: pathlib.Path, rejects_path: pathlib.Path, settings: DataConfig
+    input_dir: pathlib.Path, vocabulary_dir: pathlib.Path, rejects_path: pathlib.Path, settings: DataConfig
 ) -> dict[str, Any]:
-    """Writes `items.txt`, one file for each category column that the table has, and the rejects.
+    """Writes `items.txt`, one file for each category column that the catalogue has, and the rejects.
 
-    The first line of a repeated id counts. Category values are ordered by how often they occur, then
-    by name.
+    The first row of a repeated id counts. Category values are ordered by how many items have them, then
+    by name. An illegal value of a category costs the item that value only, and is told in the rejects.
 
     Returns:
-        Counters: items, rejected lines, and the category columns that were found.
+        Counters: items, rejected rows, rejected category values, and the category columns found.
 
     Raises:
-        UserError: the table is missing, is no table of items, or holds no item.
+        UserError: the catalogue is missing, is no table of items, or holds no item.
     """
-    check_catalogue(str(table))
+    check_below(input_dir, settings.items, "data.items")
+    path = input_dir / settings.items
+    names = column_names(path, input_dir, (ITEM_ID,))
+    categories = [name for name in settings.category_columns if name in names]
+    counts: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in categories}
     ids: dict[str, None] = {}
-    counts: dict[str, collections.Counter[str]] = {}
-    rejects = []
-    line = 1
-    for batch in read_numbered(str(table), (_ITEM_ID, *settings.category_columns)):
-        columns = [name for name in settings.category_columns if name in batch.schema.names]
-        cells = zip(*(batch.column(name).to_pylist() for name in (_ITEM_ID, *columns)), strict=True)
-        for item_id, *values in cells:
-            line += 1
-            reason = _fault(item_id, ids)
-            if reason:
-                record = {"item_id": item_id.encode("unicode_escape").decode("ascii")}
-                rejects.append({"reason": reason, "where": f"{table.name}:record {line - 1}", "record": record})
-                continue
-            ids[item_id] = None
-            for name, cell in zip(columns, values, strict=True):
-                counts.setdefault(name, collections.Counter()).update(
-                    {part.strip() for part in cell.split(settings.category_separator)} - {""}
-                )
+    rejects: list[dict[str, Any]] = []
+    rejected_values = 0
+
+    def reject(reason: str, row: int, record: dict[str, str]) -> None:
+        rejects.append({"reason": reason, "where": f"{settings.items}:{row}", "record": record})
+
+    for row, record in _records(path, (ITEM_ID, *categories), reject):
+        item_id = record[ITEM_ID]
+        fault = id_fault(item_id)
+        if fault or item_id in ids:
+            reject(f"{ITEM_ID} {fault}" if fault else REPEATED, row, {ITEM_ID: item_id})
+            continue
+        ids[item_id] = None
+        for name in categories:
+            values = {part.strip() for part in record[name].split(settings.category_separator)} - {""}
+            for value in sorted(values):
+                fault = id_fault(value)
+                if fault:
+                    rejected_values += 1
+                    reject(f"a value of {name} {fault}", row, {ITEM_ID: item_id, name: value})
+                else:
+                    counts[name][value] += 1
     if not ids:
-        raise UserError(f"the catalogue {table} holds no item. Give one with at least one line below its header.")
+        raise UserError(f"the catalogue {path} holds no item. Give one with a usable row below its header.")
     Vocabulary(tuple(ids)).write(vocabulary_dir / "items.txt")
     for name, counter in counts.items():
-        ordered = sorted(counter, key=lambda value: (-counter[value], value))
-        Vocabulary(tuple(value for value in ordered if is_legal_id(value))).write(vocabulary_dir / f"{name}.txt")
-    temporary = rejects_path.with_name(f".{rejects_path.name}.part")
-    lines = (json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
-    temporary.write_text("".join(lines), encoding="utf-8")
-    os.replace(temporary, rejects_path)
-    return {"items": len(ids), "items rejected": len(rejects), "categories": sorted(counts)}
+        ordered = sorted(counter, key=lambda value, counter=counter: (-counter[value], value))
+        Vocabulary(tuple(ordered)).write(vocabulary_dir / f"{name}.txt")
+    _write_lines(rejects_path, rejects)
+    return {
+        "items": len(ids),
+        "items rejected": len(rejects) - rejected_values,
+        "category values rejected": rejected_values,
+        "categories": categories,
+    }
 
 
-def _fault(item_id: str, known: dict[str, None]) -> str | None:
-    if not item_id:
-        return "item_id is empty"
-    if not is_legal_id(item_id):
-        return "item_id has control characters"
-    return "item_id is repeated" if item_id in known else None
+def _records(
+    path: pathlib.Path, columns: tuple[str, ...], reject: Callable[..., None]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The numbered rows of the catalogue; those of another width are rejected."""
+    for batch, broken in read_table(str(path), columns):
+        for row in broken:
+            reject(NOT_AS_WIDE, row.number, {"row": row.text})
+        for record in batch.to_pylist():
+            yield record.pop(ROW_NUMBER), record
+
+
+def _write_lines(path: pathlib.Path, rejects: list[dict[str, Any]]) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(
+        "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects), encoding="utf-8"
+    )
+    os.replace(temporary, path)

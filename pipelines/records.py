@@ -1,48 +1,53 @@
-"""Event logs as Arrow record batches: found, read in blocks, checked column by column.
+"""Event logs as Arrow record batches: found, read in blocks, checked column by column, divided by user.
 
-One element is a record batch, never one event. What is wrong with a line is said in a reject; the
-rest of the batch goes on.
+One element is a record batch, never one event. What is wrong with a row is said in a reject; the rest
+of the batch goes on.
 """
 
 import pathlib
-import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystems import FileSystems
-from pyarrow import csv
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
 
-from tfrs_mm.data.vocabulary import is_legal_id
+from pipelines.job_progress import JobProgress
+from pipelines.tables import REPLACEMENT, ROW_NUMBER, BrokenRow, check_below, column_names, read_table
+from tfrs_mm.data.vocabulary import Vocabulary, is_legal_id
 from tfrs_mm.errors import UserError
+from tfrs_mm.schema import UNKNOWN_ROW
 
+# Columns of a log.
 USER_ID, ITEM_ID, EVENT, TIMESTAMP, ORDER = "user_id", "item_id", "event", "timestamp", "order"
-TIME, POSITION = "time", "position"
 REQUIRED = (USER_ID, ITEM_ID, TIMESTAMP)
-DEFAULT_EVENT = "interaction"
-MISSING_TIME = "missing_time"
+# Columns of a checked batch, besides `user_id` and `event`.
+ITEM, TIME, UNTIMED, POSITION = "item", "time", "untimed", "position"
+DEFAULT_EVENT = "interaction"  # where a log has no column `event`, or a row nothing in it
 
-_BLOCK_BYTES = 4 * 2**20
-_FILE_SHIFT = 2**40  # positions of one file lie below it, so files keep their order
-_LARGEST_TIME = 2.0**53
-_ESCAPES = re.compile("[\x00-\x1f\x7f]")
+NAMESPACE = "behaviour"
+READ, REJECTED, WITHOUT_TIME = "events read", "events rejected", "events without time"
+REASONS = "behaviour/reasons"  # namespace of counters, one for each reason to reject an event
+FAULTS = "behaviour/faults"  # namespace of counters, one for each file that could not be read to its end
+NOT_AS_WIDE = "the row has not as many cells as the header"
+REJECTS, EVENT_NAMES = "rejects", "event names"  # outputs beside the batches
+
+_EMPTY, _NOT_UTF8, _CONTROLS = ID_FAULTS = ("is empty", "is not UTF-8", "has control characters")
+_ROWS_OF_A_FILE = 2**40  # positions in one file lie below it, so that files keep their order
+_TIME_LIMIT = 2.0**53  # from here on a float holds no whole second
 
 
-def find_files(input_dir: pathlib.Path, pattern: str) -> list[str]:
-    """The log files below `input_dir`, in the order of their names.
+def find_files(input_dir: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+    """The log files below `input_dir` that match the pattern, in the order of their names.
 
     Raises:
-        UserError: the pattern leaves the folder, matches nothing, or a file is no log.
+        UserError: the pattern leaves the folder or matches nothing, or a file is no log.
     """
-    if pathlib.PurePath(pattern).is_absolute() or ".." in pathlib.PurePath(pattern).parts:
-        raise UserError(
-            f"`data.interactions` must stay below the input folder, received {pattern!r}. "
-            "Give a path relative to it."
-        )
-    if not input_dir.is_dir():
-        raise UserError(f"the input folder {input_dir} does not exist. Give a folder with logs and catalogue.")
+    check_below(input_dir, pattern, "data.interactions")
     paths = sorted(path for path in input_dir.glob(pattern) if path.is_file())
     if not paths:
         raise UserError(
@@ -50,136 +55,139 @@ def find_files(input_dir: pathlib.Path, pattern: str) -> list[str]:
             "Correct the pattern or the input folder."
         )
     for path in paths:
-        if not path.resolve().is_relative_to(input_dir.resolve()):
-            raise UserError(f"{path} leads out of the input folder {input_dir}. Put the file itself there.")
-        _check_header(path)
-    return [str(path) for path in paths]
+        column_names(path, input_dir, REQUIRED)
+    return paths
 
 
-def _check_header(path: pathlib.Path) -> None:
-    try:
-        with FileSystems.open(str(path)) as file, _open(file, None, []) as reader:
-            names = reader.schema.names
-    except pa.ArrowInvalid as error:
-        what = "is empty" if path.stat().st_size == 0 else f"is no CSV table: {error}"
-        raise UserError(f"the log {path} {what}. Give a CSV file with a header line.") from error
-    absent = [name for name in REQUIRED if name not in names]
-    if absent:
-        raise UserError(f"the log {path} has no column {absent}; it has {names}. Rename or add it.")
+class ReadEvents(beam.DoFn):
+    """A log `(place, path, name)` to `(partition, checked batch)`, the events of a user in one partition.
 
-
-def read_events(path: str, place: int) -> Iterator[tuple[pa.RecordBatch, list[dict[str, Any]]]]:
-    """A log as record batches of strings with a column of positions, and the lines that are no records.
-
-    Args:
-        path: of the file.
-        place: of the file among all; later files come later in the global order.
+    `place` orders the logs, `name` stands in the rejects. Every partition gets a batch of every block,
+    be it an empty one. A file that cannot be read to its end is told by a counter in `FAULTS`, since no
+    runner hands an exception over as it was.
     """
-    name = pathlib.PurePath(path).name
-    with FileSystems.open(path) as file, _open(file, None, []) as reader:
-        wanted = [c for c in (USER_ID, ITEM_ID, EVENT, TIMESTAMP, ORDER) if c in reader.schema.names]
-    broken: list[tuple[int | None, str]] = []
-    position = place * _FILE_SHIFT
-    with FileSystems.open(path) as file, _open(file, wanted, broken) as reader:
-        for batch in reader:
-            columns = [_as_text(column) for column in batch.columns]
-            positions = pa.array(position + np.arange(batch.num_rows, dtype=np.int64))
-            position += batch.num_rows
-            rejects = [
-                {"reason": "not as many cells as columns", "where": f"{name}:{number}", "record": {"line": text}}
-                for number, text in broken
-            ]
-            broken.clear()
-            yield pa.RecordBatch.from_arrays([*columns, positions], [*wanted, POSITION]), rejects
 
+    def __init__(self, items_path: str, partitions: int, progress: JobProgress) -> None:
+        self._items_path, self._partitions, self._progress = items_path, partitions, progress
+        self._read = Metrics.counter(NAMESPACE, READ)
+        self._rejected = Metrics.counter(NAMESPACE, REJECTED)
+        self._without_time = Metrics.counter(NAMESPACE, WITHOUT_TIME)
 
-def _open(
-    file: object, columns: list[str] | None, broken: list[tuple[int | None, str]]
-) -> csv.CSVStreamingReader:
-    def keep(row: csv.InvalidRow) -> str:
-        broken.append((row.number, row.text))
-        return "skip"
+    def setup(self) -> None:
+        """Reads the vocabulary of items."""
+        self._items = Vocabulary.read(self._items_path)
 
-    return csv.open_csv(
-        file,
-        read_options=csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-        parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
-        convert_options=csv.ConvertOptions(
-            include_columns=columns,
-            column_types=None if columns is None else dict.fromkeys(columns, pa.binary()),
-            strings_can_be_null=False,
-        ),
-    )
+    def process(self, element: tuple[int, str, str]) -> Iterator[Any]:
+        """See the class."""
+        place, path, name = element
+        try:
+            for batch, broken in read_table(path, (*REQUIRED, EVENT, ORDER)):
+                yield from self._checked(batch, broken, place, name)
+        except UserError as fault:
+            Metrics.counter(FAULTS, str(fault)).inc()
 
-
-def _as_text(column: pa.Array) -> pa.Array:
-    try:
-        return column.cast(pa.string())
-    except pa.ArrowInvalid:
-        return pa.array([cell.decode("utf-8", "replace") for cell in column.to_pylist()], pa.string())
+    def _checked(
+        self, batch: pa.RecordBatch, broken: list[BrokenRow], place: int, name: str
+    ) -> Iterator[Any]:
+        events, rejects = check_events(batch, self._items, place, name)
+        rejects += [_reject(NOT_AS_WIDE, name, row.number, {"row": row.text}) for row in broken]
+        self._read.inc(batch.num_rows + len(broken))
+        self._rejected.inc(len(rejects))
+        self._without_time.inc(pc.sum(events.column(UNTIMED)).as_py() or 0)
+        self._progress.advance(batch.num_rows + len(broken))
+        for reject in rejects:
+            Metrics.counter(REASONS, reject["reason"]).inc()
+            yield TaggedOutput(REJECTS, reject)
+        for event in events.column(EVENT).unique().to_pylist():
+            yield TaggedOutput(EVENT_NAMES, event)
+        partition = partition_of(events.column(USER_ID), self._partitions)
+        order = np.argsort(partition, kind="stable")
+        ends = np.cumsum(np.bincount(partition, minlength=self._partitions))
+        for number, rows in enumerate(np.split(order, ends[:-1])):
+            # Taken, not sliced: a slice would be pickled with all the buffers behind it.
+            yield number, events.take(pa.array(rows))
 
 
 def check_events(
-    batch: pa.RecordBatch, item_rows: np.ndarray, file_name: str
+    batch: pa.RecordBatch, items: Vocabulary, place: int, name: str
 ) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
-    """The events that can be used, with numbers for items and times, and a reject for each other line.
+    """The events that can be used, and a reject for each other row.
 
     Args:
-        batch: of `read_events`.
-        item_rows: `[events]`, rows of the item vocabulary, 0 for an unknown id.
-        file_name: said in the rejects.
+        batch: of `read_table`.
+        items: the vocabulary; an item that is not in it cannot be used.
+        place: of the file among all; the events of later files come later in the input.
+        name: of the file, said in the rejects.
 
     Returns:
-        A batch of `user_id`, `event` (strings), `item` (int64), `time` (float64 seconds; where a line
-        has no timestamp its `order`, else 0), `missing_time` (bool) and `position`; and the rejects.
+        A batch of `user_id`, `event` (strings), `item` (int64 row), `time` (float64; of a row without
+        timestamp its `order`, else 0), `untimed` (bool) and `position` (int64, in the whole input).
     """
-    users = batch.column(USER_ID)
-    times, missing, unreadable = _times(batch)
-    reasons = np.full(batch.num_rows, None, object)
-    # What is checked last is what a line with several faults is rejected for.
-    reasons[item_rows == 0] = "item is not in the catalogue"
-    reasons[unreadable] = "timestamp is no number of seconds"
-    reasons[_illegal(users)] = "user_id has control characters"
-    reasons[pc.equal(batch.column(ITEM_ID), "").to_numpy(zero_copy_only=False)] = "item_id is empty"
-    reasons[pc.equal(users, "").to_numpy(zero_copy_only=False)] = "user_id is empty"
-    bad = np.not_equal(reasons, None)
-    events = batch.column(EVENT) if EVENT in batch.schema.names else None
-    if events is None:
-        events = pa.array([DEFAULT_EVENT] * batch.num_rows, pa.string())
-    else:
-        unnamed = pa.array(_illegal(events) | pc.equal(events, "").to_numpy(zero_copy_only=False))
-        events = pc.if_else(unnamed, DEFAULT_EVENT, events)
+    columns = {column: batch.column(column) for column in batch.schema.names}
+    item_rows = items.rows_of(columns[ITEM_ID])
+    times, untimed, time_faults = _times(columns)
+    event_faults = _id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []  # it may be empty
+    # Where several hold, the first is said.
+    faults = [
+        *_id_faults(USER_ID, columns[USER_ID]),
+        *_id_faults(ITEM_ID, columns[ITEM_ID]),
+        *event_faults,
+        *time_faults,
+        ("item_id is not in the catalogue", item_rows == UNKNOWN_ROW),
+    ]
+    fault = np.full(batch.num_rows, -1)
+    for number, (_, holds) in reversed(list(enumerate(faults))):
+        fault[holds] = number
+    good = pa.array(fault < 0)
     checked = pa.RecordBatch.from_arrays(
         [
-            users,
-            events,
-            pa.array(item_rows.astype(np.int64)),
+            columns[USER_ID],
+            _event_names(columns.get(EVENT), batch.num_rows),
+            pa.array(item_rows),
             pa.array(times),
-            pa.array(missing),
-            batch.column(POSITION),
+            pa.array(untimed),
+            pc.add(columns[ROW_NUMBER], place * _ROWS_OF_A_FILE),
         ],
-        [USER_ID, EVENT, "item", TIME, MISSING_TIME, POSITION],
+        [USER_ID, EVENT, ITEM, TIME, UNTIMED, POSITION],
     )
-    rejects = [
-        _reject(str(reasons[place]), batch, int(place), file_name) for place in np.flatnonzero(bad)
-    ]
-    return checked.filter(pa.array(~bad)), rejects
+    bad = np.flatnonzero(fault >= 0)
+    rejects = []
+    for number, record in zip(fault[bad].tolist(), batch.take(pa.array(bad)).to_pylist(), strict=True):
+        row = record.pop(ROW_NUMBER)
+        rejects.append(_reject(faults[number][0], name, row, record))
+    return checked.filter(good), rejects
 
 
-def _times(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`[events]` seconds, whether the timestamp is empty, and whether it cannot be read."""
-    texts = batch.column(TIMESTAMP)
-    missing = pc.equal(texts, "").to_numpy(zero_copy_only=False)
-    if missing.any() and ORDER in batch.schema.names:
-        texts = pc.if_else(pa.array(missing), batch.column(ORDER), texts)
+def partition_of(users: pa.Array, partitions: int) -> np.ndarray:
+    """The partition of each of `[n]` user ids, by a hash that is the same on every machine."""
+    encoded = users.dictionary_encode()
+    hashes = [zlib.crc32(user.encode("utf-8")) % partitions for user in encoded.dictionary.to_pylist()]
+    return np.array(hashes, np.int64)[encoded.indices.to_numpy()]
+
+
+def _times(
+    columns: dict[str, pa.Array],
+) -> tuple[np.ndarray, np.ndarray, list[tuple[str, np.ndarray]]]:
+    """`[n]` numbers to order by, whether the timestamp is empty, and what is wrong where."""
+    texts = columns[TIMESTAMP]
+    empty = pc.equal(texts, "")
+    if ORDER in columns:
+        texts = pc.if_else(empty, columns[ORDER], texts)
     texts = pc.if_else(pc.equal(texts, ""), "0", texts)
     try:
         times = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy()
-    except pa.ArrowInvalid:
-        times = np.array([_number(text) for text in texts.to_pylist()])
-    unreadable = ~(np.abs(times) < _LARGEST_TIME)  # not a number is not below anything
-    times[unreadable] = 0.0
-    return times, missing, unreadable
+    except pa.ArrowInvalid:  # some row is no number; one by one, as Python reads them
+        times = np.array([_number(text) for text in texts.to_pylist()], np.float64)
+    untimed = empty.to_numpy(zero_copy_only=False)
+    no_number = ~np.isfinite(times)
+    too_large = ~no_number & (np.abs(times) >= _TIME_LIMIT)
+    times[no_number | too_large] = 0.0
+    faults = [
+        ("timestamp is no number", no_number & ~untimed),
+        ("order is no number", no_number & untimed),
+        ("timestamp or order is 2**53 or beyond; seconds are expected", too_large),
+    ]
+    return times, untimed, faults
 
 
 def _number(text: str) -> float:
@@ -189,18 +197,26 @@ def _number(text: str) -> float:
         return np.nan
 
 
-def _illegal(values: pa.Array) -> np.ndarray:
-    """Which strings cannot stand in a vocabulary; empty ones aside. Looks at each distinct one once."""
+def _id_faults(column: str, values: pa.Array) -> list[tuple[str, np.ndarray]]:
+    """What may be wrong with `[n]` ids, and where it is; each distinct one is looked at once."""
     encoded = values.dictionary_encode()
-    illegal = np.array([not is_legal_id(v) and v != "" for v in encoded.dictionary.to_pylist()], bool)
-    return illegal[encoded.indices.to_numpy()] if len(illegal) else np.zeros(len(values), bool)
+    found = np.array([id_fault(value) for value in encoded.dictionary.to_pylist()], object)
+    found = found[encoded.indices.to_numpy()]
+    return [(f"{column} {fault}", found == fault) for fault in ID_FAULTS]
 
 
-def _reject(reason: str, batch: pa.RecordBatch, place: int, file_name: str) -> dict[str, Any]:
-    record = {
-        name: _ESCAPES.sub("\ufffd", batch.column(name)[place].as_py())
-        for name in batch.schema.names
-        if name != POSITION
-    }
-    line = batch.column(POSITION)[place].as_py() % _FILE_SHIFT + 1
-    return {"reason": reason, "where": f"{file_name}:record {line}", "record": record}
+def id_fault(value: str) -> str | None:
+    """Which of `ID_FAULTS` an id has, if any."""
+    if is_legal_id(value):
+        return _NOT_UTF8 if REPLACEMENT in value else None
+    return _CONTROLS if value else _EMPTY
+
+
+def _event_names(events: pa.Array | None, count: int) -> pa.Array:
+    if events is None:
+        return pa.repeat(pa.scalar(DEFAULT_EVENT), count)
+    return pc.if_else(pc.equal(events, ""), DEFAULT_EVENT, events)
+
+
+def _reject(reason: str, name: str, row: int, record: dict[str, Any]) -> dict[str, Any]:
+    return {"reason": reason, "where": f"{name}:{row}", "record": record}

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from pipelines.records import EVENT, POSITION, TIME, USER_ID
+from pipelines.records import EVENT, ITEM, POSITION, TIME, USER_ID
 from tfrs_mm.data.examples import ExamplesSpec, Ragged
 from tfrs_mm.data.splits import TEST, TRAIN, VALID, cut_windows, ranges
 
 RECORD_SETS = ("train", "valid", "test", "users")
+LEFT_OUT = "events of users without training"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +46,15 @@ class Timelines:
 
 def sort_timelines(batches: Iterable[pa.RecordBatch]) -> Timelines:
     """Puts the record batches of a partition together; the order they come in means nothing."""
-    table = pa.Table.from_batches(list(batches)).combine_chunks()
+    table = pa.Table.from_batches(list(batches))
     users, user_ids = _ranked(table.column(USER_ID))
     events, event_names = _ranked(table.column(EVENT))
-    items, times, positions = (table.column(name).to_numpy() for name in ("item", TIME, POSITION))
+    items, times, positions = (table.column(name).to_numpy() for name in (ITEM, TIME, POSITION))
     order = np.lexsort((positions, times, users))
     users, items, times = users[order], items[order], times[order]
-    # The first of equal (user, item) pairs in this order is the first in time.
-    _, first = np.unique(np.stack([users, items]), axis=1, return_index=True)
-    kept = np.sort(first)
+    # Of equal (user, item) pairs the first in this order is the first in time.
+    pairs = users * (items.max(initial=0) + 1) + items
+    kept = np.sort(np.unique(pairs, return_index=True)[1])
     users = users[kept]
     counts = np.bincount(users, minlength=len(user_ids))
     ends = np.cumsum(counts)
@@ -72,9 +73,8 @@ def sort_timelines(batches: Iterable[pa.RecordBatch]) -> Timelines:
 
 def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     """Strings as places in their own sorted list."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
+    # Encoded before the chunks are joined: the ids of a large partition need not fit into one array.
+    encoded = column.dictionary_encode().combine_chunks()
     names = encoded.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
     rank = np.empty(len(names), np.int64)
@@ -101,7 +101,7 @@ def encode_records(
         max_history: items of a history that are kept.
     """
     starts, ends = timelines.starts, timelines.ends
-    columns = _Columns(timelines, event_rows[timelines.events] if len(timelines.events) else timelines.events)
+    columns = _Columns(timelines, event_rows[timelines.events])
     owners = np.repeat(np.arange(len(starts)), ends - starts)
     trained = starts + np.bincount(owners[split == TRAIN], minlength=len(starts))
     validated = trained + np.bincount(owners[split == VALID], minlength=len(starts))
@@ -153,7 +153,17 @@ class _Columns:
         return Ragged(values[ranges(starts, lengths)], splits)
 
 
-def split_sizes(split: np.ndarray) -> dict[str, int]:
-    """Events of each split."""
-    return {"train": int((split == TRAIN).sum()), "valid": int((split == VALID).sum()),
-            "test": int((split == TEST).sum())}  # fmt: skip
+def split_sizes(timelines: Timelines, split: np.ndarray) -> dict[str, int]:
+    """How many events of each split there are; of validation and test those that are asked for.
+
+    Nobody is asked for events of a user without training events; they are `LEFT_OUT`.
+    """
+    owners = np.repeat(np.arange(len(timelines.starts)), timelines.ends - timelines.starts)
+    known = np.bincount(owners[split == TRAIN], minlength=len(timelines.starts)) > 0
+    asked = known[owners]
+    return {
+        "train": int((split == TRAIN).sum()),
+        "valid": int(((split == VALID) & asked).sum()),
+        "test": int(((split == TEST) & asked).sum()),
+        LEFT_OUT: int((~asked).sum()),
+    }

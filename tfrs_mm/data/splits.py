@@ -11,6 +11,7 @@ import numpy as np
 
 TRAIN, VALID, TEST = 0, 1, 2
 _MIN_EVENTS = 3  # a user with fewer events is only learnt from
+_CUTS = (0.8, 0.9)  # shares of the events before validation and before test
 
 
 def leave_one_out(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -50,17 +51,25 @@ END = Moment(np.inf, 0)
 def cut_moments(times: np.ndarray, positions: np.ndarray) -> tuple[Moment, Moment]:
     """Where validation and test begin: the first 80% of events by time train, the next 10% validate.
 
+    Selects instead of sorting: linear in time, and about as much memory again as the arguments take.
+
     Args:
-        times: `[events]` seconds.
-        positions: `[events]` in the input; they break ties in time.
+        times: `[events]` seconds, in any order.
+        positions: `[events]` distinct places in the input; they break ties in time.
     """
-    order = np.lexsort((positions, times))
-    moments = []
-    for share in (0.8, 0.9):
-        place = int(len(order) * share)
-        at = order[place] if place < len(order) else None
-        moments.append(END if at is None else Moment(float(times[at]), int(positions[at])))
-    return moments[0], moments[1]
+    ranks = (int(len(times) * share) for share in _CUTS)
+    valid, test = (_moment_at(times, positions, rank) for rank in ranks)
+    return valid, test
+
+
+def _moment_at(times: np.ndarray, positions: np.ndarray, rank: int) -> Moment:
+    """The moment of the event with so many before it."""
+    if rank >= len(times):
+        return END
+    time = np.partition(times, rank)[rank]
+    tied = positions[times == time]
+    among_tied = rank - int((times < time).sum())
+    return Moment(float(time), int(np.partition(tied, among_tied)[among_tied]))
 
 
 def temporal(times: np.ndarray, positions: np.ndarray, cuts: tuple[Moment, Moment]) -> np.ndarray:

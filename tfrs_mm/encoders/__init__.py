@@ -5,8 +5,9 @@ from tfrs_mm.encoders.base import Encoder, EncoderInfo, export_encoder, read_enc
 from tfrs_mm.encoders.image import EfficientNetImageEncoder
 from tfrs_mm.encoders.small import make_small_encoder
 from tfrs_mm.encoders.text import MiniLmTextEncoder
+from tfrs_mm.encoders.trainable import TrainableEncoder
 
 __all__ = [
     "EfficientNetImageEncoder", "Encoder", "EncoderInfo", "MiniLmTextEncoder", "MusicnnAudioEncoder",
-    "export_encoder", "make_small_encoder", "read_encoder",
+    "TrainableEncoder", "export_encoder", "make_small_encoder", "read_encoder",
 ]  # fmt: skip

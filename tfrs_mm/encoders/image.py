@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm._runtime import import_optional
 from tfrs_mm.encoders.base import Encoder
+from tfrs_mm.encoders.quiet_imports import import_keras_cv
 from tfrs_mm.encoders.torch_pickle import read_torch_weights
 
 
@@ -20,7 +20,7 @@ class EfficientNetImageEncoder(Encoder):
     def __init__(self, weights_path: str | os.PathLike[str], size_px: int) -> None:
         """Reads the published weights, a legacy torch file."""
         super().__init__(name="efficientnet_lite0")
-        keras_cv = import_optional("keras_cv")
+        keras_cv = import_keras_cv()
         self._backbone = keras_cv.models.EfficientNetLiteBackbone(
             stackwise_kernel_sizes=[3, 3, 5, 3, 5, 5, 3],
             stackwise_num_repeats=[1, 2, 2, 3, 3, 4, 1],
@@ -64,5 +64,5 @@ def _converted(layer: Any, name: str, value: np.ndarray) -> np.ndarray:
     is_depthwise = isinstance(layer, tf.keras.layers.DepthwiseConv2D)
     kernel = value.transpose(2, 3, 0, 1) if is_depthwise else value.transpose(2, 3, 1, 0)
     if kernel.shape != tuple(layer.weights[0].shape):
-        raise ValueError(f"{name} has shape {kernel.shape}, but its layer {layer.name} {layer.weights[0].shape}.")
+        raise ValueError(f"{name} is {kernel.shape}, but layer {layer.name} takes {layer.weights[0].shape}.")
     return kernel

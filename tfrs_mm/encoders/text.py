@@ -43,7 +43,8 @@ class MiniLmTextEncoder(Encoder):
             for name, value in tensors.items()
             if value.dtype == np.float32 and not name.startswith("pooler.")
         }  # fmt: skip
-        self._layers = len({name.split(".")[2] for name in self._weights if name.startswith("encoder.layer.")})
+        blocks = {name.split(".")[2] for name in self._weights if name.startswith("encoder.layer.")}
+        self._layers = len(blocks)
         self.dim = int(self._weights["embeddings.word_embeddings.weight"].shape[1])
         self.input_spec = tf.TensorSpec([None], tf.string)
 

@@ -63,7 +63,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} has no place among weights")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or not isinstance(pid[1], np.dtype):
+        is_storage = isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage"
+        if not is_storage or not isinstance(pid[1], np.dtype):
             raise pickle.UnpicklingError("a persistent id that is no storage")
         if len(pid) > 5 and pid[5] is not None:
             raise pickle.UnpicklingError("a storage that is part of another")

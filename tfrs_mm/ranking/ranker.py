@@ -14,6 +14,32 @@ QUERY, HISTORY, BUCKET = "query", "history", "bucket"
 CANDIDATES, RETRIEVAL_SCORES = "candidates", "retrieval_scores"
 
 
+class Standardise(tf.keras.layers.Layer):
+    """Takes away a mean and divides by a deviation; both are plain weights, saved and restored as such.
+
+    Keras's own layer for this keeps what it computes with apart from its weights, so that a restored
+    checkpoint would leave it as it was.
+    """
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        size = input_shape[-1]
+        self._mean = self.add_weight("mean", (size,), initializer="zeros", trainable=False)
+        self._deviation = self.add_weight("deviation", (size,), initializer="ones", trainable=False)
+        super().build(input_shape)
+
+    def fit(self, features: tf.Tensor) -> None:
+        """Takes mean and deviation from `[examples, size]`; a feature that never varies is only centred."""
+        if not self.built:
+            self.build(features.shape)
+        mean, variance = tf.nn.moments(features, axes=[0])
+        self._mean.assign(mean)
+        self._deviation.assign(tf.where(variance > 1e-10, tf.sqrt(variance), 1.0))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """`[..., size]` to the same shape; beyond six deviations it is cut off."""
+        return tf.clip_by_value((inputs - self._mean) / self._deviation, -6.0, 6.0)
+
+
 class RankingModel(tfrs.Model):
     """Scores candidates as a correction to the first stage's score.
 
@@ -35,7 +61,7 @@ class RankingModel(tfrs.Model):
         super().__init__()
         self._hold = lambda: tables  # no weights of the ranker: neither checkpoints nor optimiser see them
         self._temperature = temperature
-        self._standardise = tf.keras.layers.Normalization(axis=-1)
+        self._standardise = Standardise()
         self._categories = {
             name: CategoryEmbedding(size, category_dim) for name, size in sorted(categories.items())
         }
@@ -65,7 +91,7 @@ class RankingModel(tfrs.Model):
 
     def adapt(self, features: tf.Tensor) -> None:
         """Fits mean and variance of the dense features, `[examples, num_features]`."""
-        self._standardise.adapt(features)
+        self._standardise.fit(features)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """One score for each candidate.
@@ -78,7 +104,7 @@ class RankingModel(tfrs.Model):
         Returns:
             `[batch, k]`.
         """
-        dense = tf.clip_by_value(self._standardise(self.features(inputs)), -6.0, 6.0)
+        dense = self._standardise(self.features(inputs))
         embedded = [
             embed(tf.gather(self.tables.categories[name], inputs[CANDIDATES]))
             for name, embed in self._categories.items()
@@ -115,7 +141,6 @@ def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> Ranki
         categories={feature.name: feature.size for feature in schema.categories},
         temperature=config.retrieval.temperature,
     )
-    model.adapt(tf.zeros([1, tables.num_features]))
     model(
         {
             QUERY: tf.zeros([1, tables.item_vectors.shape[1]]),

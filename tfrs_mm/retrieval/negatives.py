@@ -2,7 +2,7 @@
 
 Mixed negative sampling (Yang et al., Mixed negative sampling for learning two-tower neural networks
 in recommendations, 2020): some come from the batch's own targets, so popular items are drawn often,
-some uniformly from the corpus, so the tail is seen too. Q is the exact one of the mixture.
+some uniformly from all items with events, so the tail is seen too. Q is the exact one of the mixture.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,11 @@ class Negatives(NamedTuple):
 
 
 class MixedNegatives:
-    """Draws negatives and knows the probability of each draw."""
+    """Draws negatives and knows the probability of each draw.
+
+    Only items that are a target somewhere are drawn: an item that nobody could have had yet is no
+    evidence of dislike, and as an eternal negative it would teach that new items are bad.
+    """
 
     def __init__(self, target_counts: np.ndarray, in_batch: int, uniform: int, seed: int) -> None:
         """Prepares the distribution.
@@ -34,15 +38,16 @@ class MixedNegatives:
         Args:
             target_counts: `[items + 1]`, how often each row is a target in training; row 0 is unknown.
             in_batch: how many to draw from the batch's targets.
-            uniform: how many to draw uniformly from all known items.
+            uniform: how many to draw uniformly from the items that are a target somewhere.
             seed: of the draws.
         """
         total = max(float(target_counts.sum()), 1.0)
-        self._num_items = len(target_counts) - 1
-        self._in_batch, self._uniform, self._seed = in_batch, uniform, seed
-        expected = in_batch * target_counts / total + uniform / max(self._num_items, 1)
-        # An item that is never a target has no count; it is only ever met as a uniform draw.
-        smallest = min(in_batch / total, 1.0) if uniform == 0 else uniform / max(self._num_items, 1)
+        warm = np.flatnonzero(target_counts > 0)
+        self._warm = warm.astype(np.int32)
+        self._in_batch, self._uniform, self._seed = in_batch, uniform if len(warm) else 0, seed
+        expected = in_batch * target_counts / total + (target_counts > 0) * self._uniform / max(len(warm), 1)
+        # Rows that are never drawn get the smallest count there is; nobody asks for theirs.
+        smallest = expected[warm].min() if len(warm) else 1.0
         self._log_expected = np.log(np.maximum(expected, smallest)).astype(np.float32)
 
     @property
@@ -65,9 +70,8 @@ class MixedNegatives:
         # The largest of random keys is a sample without replacement, of static size, known to XLA.
         keys = tf.where(is_target, tf.random.uniform([places], seed=self._seed), -1.0)
         drawn_keys, chosen = tf.math.top_k(keys, k=self._in_batch)
-        from_batch = tf.where(drawn_keys >= 0, tf.gather(targets, chosen), NEVER)
-        uniform = tf.random.uniform(
-            [self._uniform], 1, self._num_items + 1, dtype=tf.int32, seed=self._seed + 1
-        )
-        rows = tf.concat([from_batch, uniform], axis=0)
+        rows = tf.where(drawn_keys >= 0, tf.gather(targets, chosen), NEVER)
+        if self._uniform:
+            drawn = tf.random.uniform([self._uniform], 0, len(self._warm), tf.int32, seed=self._seed + 1)
+            rows = tf.concat([rows, tf.gather(tf.constant(self._warm), drawn)], axis=0)
         return Negatives(rows, self.log_q(rows))

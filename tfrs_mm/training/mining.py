@@ -53,6 +53,7 @@ def mine_examples(
     model: TwoStage,
     windows: dict[str, np.ndarray],
     time_edges: np.ndarray,
+    warm: np.ndarray,
     num_candidates: int,
     num_negatives: int,
     limit: int,
@@ -61,13 +62,15 @@ def mine_examples(
 ) -> RankingExamples:
     """Asks the first stage at the time of each positive and draws negatives from its answer.
 
-    Nothing the user ever had in the training range is a negative. Popularity is known up to the last
+    Nothing the user ever had in the training range is a negative, nor an item without any training
+    event, which nobody could have had: it would teach that new items are bad. Popularity is known up to the last
     event before the positive.
 
     Args:
         model: the trained first stage.
         windows: of `read_windows`.
         time_edges: `[buckets + 1]` of the item counts.
+        warm: `[items + 1]` bool, items with a training event.
         num_candidates: fetched for each positive.
         num_negatives: drawn of these.
         limit: positives at most, the newest.
@@ -105,6 +108,7 @@ def mine_examples(
             queries, rows, scores, positive_scores = (
                 tensor.numpy()[:size] for tensor in ask(history, excluded, positive)
             )
+            rows = np.where(warm[rows], rows, 0)
             drawn = _draw(rows, num_negatives, generator)
             scores = np.take_along_axis(scores, drawn, axis=1)
             rows = np.take_along_axis(rows, drawn, axis=1)

@@ -69,6 +69,7 @@ def train_ranking(
         TwoStage(query_model, index, None, settings.candidates),
         windows,
         knowledge.counts.time_edges,
+        knowledge.warm,
         num_candidates=min(settings.candidates, knowledge.schema.num_items),
         num_negatives=settings.negatives,
         limit=settings.max_examples,

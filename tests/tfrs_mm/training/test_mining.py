@@ -38,7 +38,7 @@ def mine(**changes):
     model = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 12)
     settings = {
         "num_candidates": 12, "num_negatives": 3, "limit": 100, "batch_size": 4, "seed": 1,
-        "time_edges": np.array([0, 15, 25, 61]),
+        "time_edges": np.array([0, 15, 25, 61]), "warm": np.arange(13) > 0,
     } | changes  # fmt: skip
     return mine_examples(model, make_windows(), **settings), vectors
 
@@ -62,6 +62,13 @@ def test_nothing_that_the_user_ever_had_is_a_negative():
         had = {5, 6} if positive == 6 else {1, 2, 3, 4, 7, 8}
         drawn = set(rows[rows > 0].tolist())
         assert drawn == set(range(1, 13)) - had
+
+
+def test_an_item_without_training_events_is_no_negative():
+    warm = np.arange(13) > 0
+    warm[[9, 10]] = False
+    examples, _ = mine(num_negatives=12, warm=warm)
+    assert not np.isin(examples.candidates, [9, 10]).any()
 
 
 def test_popularity_is_known_up_to_the_event_before_the_positive():

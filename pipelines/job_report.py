@@ -1,0 +1,79 @@
+"""What the behaviour job counted, and whether what it made may be used."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from apache_beam.runners.runner import PipelineResult
+
+from pipelines import records, shards
+from pipelines.records import READ, REJECTED, WITHOUT_TIME
+from pipelines.runners import counters
+from pipelines.timelines import LEFT_OUT
+from tfrs_mm.config import DataConfig
+from tfrs_mm.errors import UserError
+
+REASONS = "reasons"
+
+_COUNTERS = (
+    READ, REJECTED, shards.REPEATS, WITHOUT_TIME, shards.USERS,
+    shards.TRAINED, shards.VALID, shards.TEST, LEFT_OUT, shards.WINDOWS,
+)  # fmt: skip
+_SHOWN = 3  # reasons of rejects that an error names, the most frequent ones
+
+
+def report_of(result: PipelineResult) -> dict[str, Any]:
+    """The counters of the finished job; `reasons` says why events were rejected, and how many."""
+    found = counters(result, records.NAMESPACE)
+    return {
+        # Some runners give None for a counter that stayed at 0.
+        **{name: found.get(name) or 0 for name in _COUNTERS},
+        REASONS: dict(sorted(counters(result, records.REASONS).items())),
+    }
+
+
+def check_report(
+    result: PipelineResult,
+    report: dict[str, Any],
+    settings: DataConfig,
+    logs: Sequence[str],
+    rejects_path: pathlib.Path,
+) -> None:
+    """Refuses what a job made of input that is not what it should be.
+
+    Raises:
+        UserError: a log could not be read to its end, there is no event, too many were rejected, none is
+            left to learn from, or a temporal split lacks times.
+    """
+    faults = sorted(counters(result, records.FAULTS))
+    if faults:
+        raise UserError("\n".join(faults))
+    where = f"the logs ({', '.join(logs[:_SHOWN])}{', ...' if len(logs) > _SHOWN else ''})"
+    read, rejected = report[READ], report[REJECTED]
+    if read == 0:
+        raise UserError(f"{where} hold no event. Give a log with at least one row below its header.")
+    if rejected > settings.max_reject_share * read or rejected == read:
+        raise UserError(
+            f"{rejected} of {read} events of {where} were rejected; `data.max_reject_share` allows a share "
+            f"of {settings.max_reject_share}, and one event must be left. Correct the logs, or raise the "
+            f"share. Most frequent: {_examples(report[REASONS], rejects_path)}."
+        )
+    if settings.split == "temporal" and report[WITHOUT_TIME]:
+        raise UserError(
+            f"`data.split` is temporal, but {report[WITHOUT_TIME]} events of {where} have no timestamp. "
+            "Give them one, or split by leave_one_out."
+        )
+    if report[shards.TRAINED] == 0:
+        raise UserError(f"no event of {where} is left to train on. Give longer logs.")
+
+
+def _examples(reasons: dict[str, int], rejects_path: pathlib.Path) -> str:
+    """The most frequent reasons with their numbers, and one place of each."""
+    places: dict[str, str] = {}
+    with open(rejects_path, encoding="utf-8", newline="\n") as file:
+        for line in file:
+            reject = json.loads(line)
+            places.setdefault(reject["reason"], reject["where"])
+    frequent = sorted(reasons, key=lambda reason: (-reasons[reason], reason))[:_SHOWN]
+    return "; ".join(f"{reason} ({reasons[reason]}, such as {places[reason]})" for reason in frequent)

@@ -1,0 +1,105 @@
+"""A partition of users to its shard of every record set, and to what the job adds up of all of them."""
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
+
+from pipelines.item_statistics import summarise_times
+from pipelines.job_progress import JobProgress
+from pipelines.records import NAMESPACE
+from pipelines.timelines import LEFT_OUT, RECORD_SETS, Timelines, encode_records, split_sizes
+from tfrs_mm.config import DataConfig
+from tfrs_mm.data.examples import ExamplesSpec
+from tfrs_mm.data.splits import TRAIN, Moment, leave_one_out, temporal
+from tfrs_mm.data.tfrecord import shard_name, write_tfrecord
+from tfrs_mm.data.vocabulary import Vocabulary
+from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
+
+# Counters.
+REPEATS, USERS, TRAINED, VALID, TEST = "repeats dropped", "users", "train", "valid", "test"
+WINDOWS = "windows"
+# Outputs: times in brief, `(items, seconds)` of training events, and `(0, (partition, user ids))`.
+TIMES, TRAINING_EVENTS, USER_IDS = "times", "training events", "user ids"
+
+_COUNTERS = (REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, WINDOWS)
+
+
+class WriteShards(beam.DoFn):
+    """`(partition, Timelines)` to files. A shard appears whole, so doing a bundle again is harmless."""
+
+    def __init__(self, folder: str, num_items: int, settings: DataConfig, progress: JobProgress) -> None:
+        """Says where to and how.
+
+        Args:
+            folder: takes the shards.
+            num_items: of the vocabulary, the unknown row not counted.
+            settings: how to split and how long histories are.
+            progress: told of every partition.
+        """
+        self._folder, self._num_items = pathlib.Path(folder), num_items
+        self._settings, self._progress = settings, progress
+        self._counters = {name: Metrics.counter(NAMESPACE, name) for name in _COUNTERS}
+
+    def process(
+        self,
+        element: tuple[int, Timelines],
+        sizes: dict[int, int],
+        event_names: list[str],
+        cuts: tuple[Moment, Moment] | None,
+    ) -> Iterator[Any]:
+        """Writes the shards of one partition.
+
+        Args:
+            element: the partition.
+            sizes: users of each partition; they make rows of the users.
+            event_names: the vocabulary of events.
+            cuts: where validation and test begin; None leaves out the last events of each user.
+        """
+        partition, timelines = element
+        if cuts is None:
+            split = leave_one_out(timelines.starts, timelines.ends)
+        else:
+            split = temporal(timelines.times, timelines.positions, cuts)
+        records = encode_records(
+            timelines,
+            split,
+            ExamplesSpec(self._schema(sum(sizes.values()), len(event_names))),
+            first_row=1 + sum(size for number, size in sizes.items() if number < partition),
+            event_rows=Vocabulary(tuple(event_names)).rows_of(timelines.event_names),
+            max_history=self._settings.max_history,
+        )
+        for name in RECORD_SETS:
+            path = self._folder / shard_name(name, partition, self._settings.shards)
+            write_tfrecord(path, records[name])
+        self._count({
+            REPEATS: timelines.repeats,
+            USERS: len(timelines.user_ids),
+            WINDOWS: len(records["train"]),
+            **split_sizes(timelines, split),
+        })  # fmt: skip
+        self._progress.advance()
+        learnt = split == TRAIN
+        seconds = np.floor(timelines.times[learnt]).astype(np.int64)
+        yield TaggedOutput(TIMES, summarise_times(seconds))
+        yield TaggedOutput(TRAINING_EVENTS, (timelines.items[learnt], seconds))
+        yield TaggedOutput(USER_IDS, (0, (partition, timelines.user_ids)))
+
+    def _schema(self, num_users: int, num_events: int) -> Schema:
+        """What behaviour records need to know; items' own features are none of their business."""
+        return Schema(
+            (
+                FeatureSpec("user", Owner.USER, Kind.ID, num_users + 1),
+                FeatureSpec("item", Owner.ITEM, Kind.ID, self._num_items + 1),
+                FeatureSpec("event", Owner.CONTEXT, Kind.CATEGORY, num_events + 1),
+            ),
+            self._settings.max_history,
+        )
+
+    def _count(self, found: dict[str, int]) -> None:
+        for name, value in found.items():
+            self._counters[name].inc(value)

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfrs_mm.data.splits import cut_moments, cut_windows, leave_one_out, ranges, temporal
+
+TRAIN, VALID, TEST = 0, 1, 2
+counts_of_users = st.lists(st.integers(0, 40), max_size=12)
+# Few distinct times, so that ties are the rule.
+times_of_events = st.lists(st.integers(0, 5).map(float), max_size=60)
+
+
+def bounds(counts: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    ends = np.cumsum(np.array(counts, np.int64))
+    return ends - np.array(counts, np.int64), ends
+
+
+def test_the_last_event_is_test_and_the_one_before_validation():
+    # Users of 4, 2, 3 and 1 events; those of 2 and 1 are learnt from only.
+    split = leave_one_out(*bounds([4, 2, 3, 1]))
+    assert split.tolist() == [0, 0, 1, 2, 0, 0, 0, 1, 2, 0]
+
+
+@given(counts_of_users)
+def test_leave_one_out_asks_each_user_of_three_events_once(counts):
+    split = leave_one_out(*bounds(counts))
+    assert len(split) == sum(counts)
+    long_users = sum(count >= 3 for count in counts)
+    assert (split == VALID).sum() == (split == TEST).sum() == long_users
+    for start, end in zip(*bounds(counts), strict=True):
+        assert (np.diff(split[start:end]) >= 0).all()  # never back in time
+
+
+def test_the_temporal_cuts_are_at_eight_and_nine_tenths():
+    # Ten events at 0, 10, ..., 90: the ninth (80) begins validation, the tenth (90) test.
+    times, positions = np.arange(10) * 10.0, np.arange(10)
+    split = temporal(times, positions, cut_moments(times, positions))
+    assert split.tolist() == [TRAIN] * 8 + [VALID, TEST]
+
+
+def test_a_tie_at_the_cut_is_broken_by_the_place_in_the_input():
+    # All at one time: int(5 * 0.8) = 4 train and int(5 * 0.9) = 4, so the one that comes last is test.
+    times, positions = np.full(5, 7.0), np.array([3, 0, 4, 1, 2])
+    split = temporal(times, positions, cut_moments(times, positions))
+    assert split.tolist() == [TRAIN, TRAIN, TEST, TRAIN, TRAIN]
+
+
+@given(times_of_events, st.randoms())
+def test_the_temporal_split_is_that_of_the_sorted_list(times, random):
+    positions = list(range(len(times)))
+    random.shuffle(positions)
+    split = temporal(
+        np.array(times), np.array(positions, np.int64),
+        cut_moments(np.array(times), np.array(positions, np.int64)),
+    )  # fmt: skip
+    in_order = sorted(range(len(times)), key=lambda event: (times[event], positions[event]))
+    first, second = int(len(times) * 0.8), int(len(times) * 0.9)
+    for rank, event in enumerate(in_order):
+        assert split[event] == (TRAIN if rank < first else VALID if rank < second else TEST)
+
+
+def test_the_cuts_do_not_depend_on_how_the_events_are_ordered_in_memory():
+    generator = np.random.default_rng(0)
+    times, positions = generator.integers(0, 9, 200).astype(float), generator.permutation(200)
+    shuffled = generator.permutation(200)
+    assert cut_moments(times, positions) == cut_moments(times[shuffled], positions[shuffled])
+
+
+def test_a_timeline_that_fits_is_one_window():
+    windows = cut_windows(*bounds([3, 5, 0]), size=5)
+    assert windows.owner.tolist() == [0, 1]
+    assert windows.starts.tolist() == [0, 3]
+    assert windows.lengths.tolist() == [3, 5]
+    assert windows.first_target.tolist() == [0, 0]
+
+
+def test_a_longer_timeline_is_cut_every_half_window():
+    # Size 4, so every 2: events 0-3, then 2-5 with targets 4 and 5, and last 3-6 with target 6 alone.
+    windows = cut_windows(*bounds([7]), size=4)
+    assert windows.starts.tolist() == [0, 2, 3]
+    assert windows.lengths.tolist() == [4, 4, 4]
+    assert windows.first_target.tolist() == [0, 2, 3]
+
+
+@given(counts_of_users, st.integers(1, 12))
+def test_every_event_is_a_target_exactly_once(counts, size):
+    starts, ends = bounds(counts)
+    windows = cut_windows(starts, ends, size)
+    targeted = np.zeros(sum(counts), int)
+    for owner, start, length, first in zip(
+        windows.owner, windows.starts, windows.lengths, windows.first_target, strict=True
+    ):
+        assert starts[owner] <= start
+        assert start + length <= ends[owner]  # of this user only
+        assert 0 <= first < length <= size
+        # No shorter past than half a window, unless there is no more.
+        assert first >= size - max(size // 2, 1) or start == starts[owner]
+        targeted[start + first : start + length] += 1
+    assert (targeted == 1).all()
+
+
+@given(counts_of_users, st.integers(1, 12))
+def test_the_last_window_ends_at_the_last_event(counts, size):
+    starts, ends = bounds(counts)
+    windows = cut_windows(starts, ends, size)
+    for user in range(len(counts)):
+        own = windows.owner == user
+        assert own.any() == (counts[user] > 0)
+        if own.any():
+            assert (windows.starts + windows.lengths)[own][-1] == ends[user]
+
+
+@pytest.mark.parametrize(
+    ("starts", "lengths", "places"),
+    [([4, 0, 9], [2, 3, 0], [4, 5, 0, 1, 2]), ([], [], []), ([7], [0], [])],
+)
+def test_ranges_count_on_from_each_start(starts, lengths, places):
+    assert ranges(np.array(starts, np.int64), np.array(lengths, np.int64)).tolist() == places
