@@ -22,9 +22,13 @@ ALLOWED = {
     "index": ZERO,
 }
 ALLOWED["retrieval"] = ALLOWED["ranking"] = ALLOWED["towers"] | {"towers"}
-ALLOWED["evaluation"] = ALLOWED["policy"] = (
-    ALLOWED["towers"] - {"encoders", "fusion", "losses"} | {"media", "data", "retrieval", "ranking", "index"}
-)
+ALLOWED["evaluation"] = ALLOWED["policy"] = ALLOWED["towers"] - {"encoders", "fusion", "losses"} | {
+    "media",
+    "data",
+    "retrieval",
+    "ranking",
+    "index",
+}
 ALLOWED["training"] = ALLOWED["export"] = (
     ALLOWED["retrieval"] | ALLOWED["evaluation"] | {"evaluation", "policy"}
 )
@@ -51,7 +55,9 @@ def imported_parts(path: pathlib.Path) -> set[str]:
             if pieces[0] in ("pipelines", "serving"):
                 parts.add(pieces[0])
             elif pieces[0] == "tfrs_mm" and len(pieces) > 1:
-                known = (ROOT / "tfrs_mm" / pieces[1]).is_dir() or (ROOT / "tfrs_mm" / f"{pieces[1]}.py").is_file()
+                known = (ROOT / "tfrs_mm" / pieces[1]).is_dir() or (
+                    ROOT / "tfrs_mm" / f"{pieces[1]}.py"
+                ).is_file()
                 parts.add(pieces[1] if known else "tfrs_mm")
     return parts
 
@@ -88,7 +94,9 @@ def test_importing_it_does_not_import_tensorflow(module):
 
 def test_tensorflow_recommenders_meets_keras_two():
     code = "import tfrs_mm, tensorflow as tf; print(tf.keras.layers.Layer.__module__)"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert answer.stdout.startswith("tf_keras.")
 
 
@@ -99,6 +107,8 @@ def test_keras_three_already_active_is_refused():
         "del os.environ['TF_USE_LEGACY_KERAS']\n"
         "import tfrs_mm"
     )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert answer.returncode == 1
     assert "needs Keras 2" in answer.stderr

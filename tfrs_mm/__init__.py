@@ -10,4 +10,4 @@ from tfrs_mm.errors import UserError  # noqa: E402
 from tfrs_mm.schema import Modality, Schema  # noqa: E402
 
 __version__ = "0.1.0"
-__all__ = ["Config", "Modality", "Schema", "UserError", "load_config", "__version__"]
+__all__ = ["Config", "Modality", "Schema", "UserError", "__version__", "load_config"]

@@ -171,10 +171,16 @@ def test_a_client_survives_a_restart_of_the_server(toy_model_dir):
 
 
 def test_a_model_in_this_process_answers_as_the_server_does(toy_server, toy_model_dir):
-    with RecommenderClient(toy_server.rest_url, toy_server.model.name) as rest, RecommenderClient.in_process(toy_model_dir) as here:
+    with (
+        RecommenderClient(toy_server.rest_url, toy_server.model.name) as rest,
+        RecommenderClient.in_process(toy_model_dir) as here,
+    ):
         assert here.recommend("u1", history=["i1"]) == rest.recommend("u1", history=["i1"])
 
 
 def test_a_model_in_this_process_refuses_with_the_same_words(toy_model_dir):
-    with RecommenderClient.in_process(toy_model_dir) as here, pytest.raises(ClientError, match="no signature"):
+    with (
+        RecommenderClient.in_process(toy_model_dir) as here,
+        pytest.raises(ClientError, match="no signature"),
+    ):
         here.recommend("u1", signature="nothing")

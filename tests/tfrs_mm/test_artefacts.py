@@ -5,7 +5,11 @@ from tfrs_mm.errors import UserError
 
 
 def test_the_order_of_keys_is_no_part_of_a_fingerprint():
-    assert fingerprint_of({"a": 1, "b": 2}) == fingerprint_of({"b": 2, "a": 1}) != fingerprint_of({"a": 1, "b": 3})
+    assert (
+        fingerprint_of({"a": 1, "b": 2})
+        == fingerprint_of({"b": 2, "a": 1})
+        != fingerprint_of({"a": 1, "b": 3})
+    )
 
 
 def test_a_folder_appears_whole(tmp_path):

@@ -7,7 +7,17 @@ import pytest
 
 from tfrs_mm.cli import build_parser, main
 
-COMMANDS = ["demo", "synthesize", "weights", "preprocess", "train", "evaluate", "export", "serve", "recommend"]
+COMMANDS = [
+    "demo",
+    "synthesize",
+    "weights",
+    "preprocess",
+    "train",
+    "evaluate",
+    "export",
+    "serve",
+    "recommend",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -62,7 +72,15 @@ def test_options_nobody_knows_are_refused(tmp_path, capsys):
 
 
 def test_a_wrong_override_lists_what_there_is(data_dir, tmp_path, capsys):
-    arguments = ["train", "--data", str(data_dir), "--output", str(tmp_path / "run"), "--set", "retrieval.temp=1"]
+    arguments = [
+        "train",
+        "--data",
+        str(data_dir),
+        "--output",
+        str(tmp_path / "run"),
+        "--set",
+        "retrieval.temp=1",
+    ]
     assert main(arguments) == 2
     assert "retrieval.temp: unknown" in capsys.readouterr().err
 

@@ -23,7 +23,13 @@ def test_a_file_starts_from_its_preset_and_overrides_come_last(tmp_path):
 
 
 def test_all_faults_are_reported_at_once():
-    overrides = ["retrieval.temp=0.1", "data.split=random", "export.k=true", "ranking.hidden=[1, 'a']", "retrieval=3"]
+    overrides = [
+        "retrieval.temp=0.1",
+        "data.split=random",
+        "export.k=true",
+        "ranking.hidden=[1, 'a']",
+        "retrieval=3",
+    ]
     with pytest.raises(UserError) as error:
         load_config(overrides=overrides[:4])
     for text in (
@@ -38,7 +44,11 @@ def test_all_faults_are_reported_at_once():
 def test_values_that_make_no_sense_are_reported_at_once():
     with pytest.raises(UserError) as error:
         Config().with_overrides({"retrieval.dim": 7, "retrieval.temperature": 0, "export.k": 1000})
-    for text in ("retrieval.dim: must be a multiple", "temperature: must be above 0", "export.k: must be at most"):
+    for text in (
+        "retrieval.dim: must be a multiple",
+        "temperature: must be above 0",
+        "export.k: must be at most",
+    ):
         assert text in str(error.value)
 
 
@@ -77,5 +87,5 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
 
 
 def test_an_unknown_preset_lists_those_there_are():
-    with pytest.raises(UserError, match="'base'.*'tiny'"):
+    with pytest.raises(UserError, match=r"'base'.*'tiny'"):
         load_config(preset="huge")

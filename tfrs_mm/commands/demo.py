@@ -74,7 +74,7 @@ class Demo:
         shown = self._step("serve and ask", lambda: self._serve(loaded))
         report = {
             "metrics": {
-                stage: {name: figures for name, figures in result["metrics"].items()}
+                stage: dict(result["metrics"].items())
                 for stage, result in metrics.items()
             },
             "slices": {stage: result["slices"] for stage, result in metrics.items()},
@@ -168,7 +168,9 @@ class Demo:
 
     def _export(self, loaded: Any) -> None:
         folder = self._output / "model"
-        versions = sorted((int(p.name) for p in folder.glob("[0-9]*")), reverse=True) if folder.is_dir() else []
+        versions = (
+            sorted((int(p.name) for p in folder.glob("[0-9]*")), reverse=True) if folder.is_dir() else []
+        )
         newest = folder / str(versions[0]) if versions else folder / "1"
         wanted = {"run": loaded.fingerprint, "index": self._config.index.kind}
         reused = _describe(newest, "model", wanted)

@@ -90,7 +90,8 @@ def figures(metrics: dict[str, Any]) -> str:
 def seconds(steps: dict[str, dict[str, Any]]) -> str:
     """Seconds of every step."""
     parts = [
-        f"{name} {'reused' if step['reused'] else str(step['seconds']) + ' s'}" for name, step in steps.items()
+        f"{name} {'reused' if step['reused'] else str(step['seconds']) + ' s'}"
+        for name, step in steps.items()
     ]
     total = sum(step["seconds"] for step in steps.values())
     return "\n" + ", ".join(parts) + f"; together {total:.0f} s"

@@ -53,7 +53,9 @@ def prepare_encoders(
             if items:
                 notes.append(f"{modality.value}: small encoder trained on {items} items{missing}")
             else:
-                notes.append(f"{modality.value}: left out, too few of its media can be decoded to train on{missing}")
+                notes.append(
+                    f"{modality.value}: left out, too few of its media can be decoded to train on{missing}"
+                )
                 continue
         folders[modality] = folder
     return folders, notes
@@ -73,9 +75,7 @@ def _export_pretrained(
         encoder = MusicnnAudioEncoder(location)
     else:
         encoder = EfficientNetImageEncoder(location, settings.size_px)
-    export_encoder(
-        encoder, folder, name=name, modality=modality, kind="pretrained", weights_sha256=sha256
-    )
+    export_encoder(encoder, folder, name=name, modality=modality, kind="pretrained", weights_sha256=sha256)
 
 
 def _export_small(

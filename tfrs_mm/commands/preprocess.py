@@ -102,7 +102,9 @@ def preprocess(
                 if modality in infos
             ),
             config.data.max_history,
-            tuple((modality.value, infos[modality].fingerprint) for modality in Modality if modality in infos),
+            tuple(
+                (modality.value, infos[modality].fingerprint) for modality in Modality if modality in infos
+            ),
         )
         media_report = media.run(input_dir, folder, config, encoders, schema, beam_options)
         schema.write(folder / "schema.json")
@@ -119,7 +121,7 @@ def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) 
     """
     if not input_dir.is_dir():
         raise UserError(f"--input must be a folder with {config.data.items}; {input_dir} is none.")
-    tables = sorted(input_dir.glob(config.data.interactions)) + [input_dir / config.data.items]
+    tables = [*sorted(input_dir.glob(config.data.interactions)), input_dir / config.data.items]
     files = sorted(path for path in input_dir.rglob("*") if path.is_file())
     listing = [[str(path.relative_to(input_dir)), path.stat().st_size] for path in files]
     contents = [fingerprint_file(path) for path in tables if path.is_file()]

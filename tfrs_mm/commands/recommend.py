@@ -23,9 +23,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     whom.add_argument("--user", default="", metavar="U", help="a user id of the interactions")
     whom.add_argument("--history", default="", metavar="A,B,C", help="item ids, oldest first")
     parser.add_argument("--exclude", default="", metavar="A,B,C", help="item ids not to recommend")
-    parser.add_argument("--k", type=int, default=None, metavar="K", help="how many (default: all the model gives)")
+    parser.add_argument(
+        "--k", type=int, default=None, metavar="K", help="how many (default: all the model gives)"
+    )
     parser.add_argument("--model-name", default="recommender", metavar="NAME", help="with --url")
-    parser.add_argument("--stage", choices=["retrieval", "ranking"], default="ranking", help="ranking is both")
+    parser.add_argument(
+        "--stage", choices=["retrieval", "ranking"], default="ranking", help="ranking is both"
+    )
     parser.set_defaults(run=run)
 
 

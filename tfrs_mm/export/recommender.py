@@ -146,7 +146,7 @@ def _refuse_unknown(name: str, ids: tf.Tensor, rows: tf.Tensor, allow_empty: boo
 
 def _lookup(ids: Sequence[str]) -> tf.lookup.StaticHashTable:
     """Ids to rows; unknown ids, the empty one among them, to 0."""
-    keys = tf.constant([text for text in ids[1:]] or ["\x00"], tf.string)
+    keys = tf.constant(list(ids[1:]) or ["\x00"], tf.string)
     rows = tf.range(1, len(ids), dtype=tf.int32) if len(ids) > 1 else tf.constant([0])
     return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, rows), 0)
 

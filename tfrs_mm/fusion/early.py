@@ -43,7 +43,9 @@ class GatedFusion(tf.keras.layers.Layer):
 
     def build(self, input_shape: ModalityBatch) -> None:
         modalities, size = input_shape.values[1], input_shape.values[2]
-        self._kernel = self.add_weight("kernel", (modalities, size, self._dim), initializer=_glorot(size, self._dim))
+        self._kernel = self.add_weight(
+            "kernel", (modalities, size, self._dim), initializer=_glorot(size, self._dim)
+        )
         self._bias = self.add_weight("bias", (modalities, self._dim), initializer="zeros")
         self._gate = self.add_weight("gate", (modalities, size), initializer="zeros")
         self._gate_bias = self.add_weight("gate_bias", (modalities,), initializer="zeros")
@@ -68,7 +70,9 @@ class ConcatFusion(tf.keras.layers.Layer):
 
     def build(self, input_shape: ModalityBatch) -> None:
         modalities, size = input_shape.values[1], input_shape.values[2]
-        self._kernel = self.add_weight("kernel", (modalities, size, self._dim), initializer=_glorot(size, self._dim))
+        self._kernel = self.add_weight(
+            "kernel", (modalities, size, self._dim), initializer=_glorot(size, self._dim)
+        )
         self._missing = self.add_weight("missing", (modalities, self._dim), initializer="zeros")
         self._bias = self.add_weight("bias", (self._dim,), initializer="zeros")
 

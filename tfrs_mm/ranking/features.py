@@ -89,9 +89,10 @@ def candidate_features(
             tf.gather(tables.modality_vectors, candidates),
             tf.gather(tables.modality_vectors, history),
         )
-        both = tf.gather(tables.present, candidates)[:, :, None, :] & (
-            tf.gather(tables.present, history) & known[:, :, None]
-        )[:, None]
+        both = (
+            tf.gather(tables.present, candidates)[:, :, None, :]
+            & (tf.gather(tables.present, history) & known[:, :, None])[:, None]
+        )
         parts.append(_similarities(by_modality, both, recency))
 
     dynamics = tf.gather(tables.popularity, candidates)
@@ -148,9 +149,7 @@ def _common_share(candidate: tf.Tensor, history: tf.Tensor, known: tf.Tensor) ->
 
 def _unit_dot(candidates: tf.Tensor, history: tf.Tensor) -> tf.Tensor:
     """Cosines, `[batch, k, time]`."""
-    return tf.einsum(
-        "bkd,btd->bkt", tf.math.l2_normalize(candidates, -1), tf.math.l2_normalize(history, -1)
-    )
+    return tf.einsum("bkd,btd->bkt", tf.math.l2_normalize(candidates, -1), tf.math.l2_normalize(history, -1))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -11,9 +11,7 @@ _SECONDS_PER_DAY = 86_400.0
 NUM_FEATURES = 4
 
 
-def popularity_table(
-    counts: np.ndarray, time_edges: np.ndarray, first_time: np.ndarray
-) -> np.ndarray:
+def popularity_table(counts: np.ndarray, time_edges: np.ndarray, first_time: np.ndarray) -> np.ndarray:
     """Features of every item as they stood at the start of every bucket, and after the last.
 
     Args:

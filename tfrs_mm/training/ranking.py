@@ -22,9 +22,7 @@ from tfrs_mm.training.validation import Validation, ranking_function
 _ADAPT_EXAMPLES = 512
 
 
-def make_ranking_tables(
-    knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray
-) -> RankingTables:
+def make_ranking_tables(knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray) -> RankingTables:
     """What ranking reads of every item.
 
     Args:

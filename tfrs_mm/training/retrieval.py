@@ -61,7 +61,9 @@ def corpus_vectors(model: TwoTowerModel, num_rows: int) -> np.ndarray:
     return vectors
 
 
-def make_optimizer(learning_rate: float, weight_decay: float, average_decay: float) -> tf.keras.optimizers.Optimizer:
+def make_optimizer(
+    learning_rate: float, weight_decay: float, average_decay: float
+) -> tf.keras.optimizers.Optimizer:
     """AdamW (Loshchilov and Hutter, 2019), with a moving average of the weights if asked for."""
     return tf.keras.optimizers.AdamW(
         learning_rate=learning_rate,
@@ -87,13 +89,9 @@ def train_retrieval(
     settings, schema = config.retrieval, knowledge.schema
     strategy = make_strategy(config.training.strategy, settings.batch_size)
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
-    dataset = window_batches(
-        knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed
-    )
+    dataset = window_batches(knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed)
     with strategy.scope():
-        model = build_two_tower(
-            config, schema, make_item_tables(knowledge, values), knowledge.target_counts
-        )
+        model = build_two_tower(config, schema, make_item_tables(knowledge, values), knowledge.target_counts)
         optimizer = make_optimizer(settings.learning_rate, settings.weight_decay, settings.average_decay)
         optimizer.build(model.trainable_variables)
         model.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)

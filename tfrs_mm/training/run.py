@@ -59,7 +59,9 @@ class Run:
     model: TwoStage
 
 
-def train(data_dir: str | os.PathLike[str], run_dir: str | os.PathLike[str], config: Config) -> dict[str, Any]:
+def train(
+    data_dir: str | os.PathLike[str], run_dir: str | os.PathLike[str], config: Config
+) -> dict[str, Any]:
     """Trains both stages and writes a run folder, whole or not at all.
 
     Work goes on in `RUN.partial`; what an interruption left there is gone on with if it was started
@@ -169,9 +171,7 @@ def load_run(
     query_model = QueryModel(two_tower.user_tower, item_vectors)
     ranker = build_ranker(config, knowledge.schema, make_ranking_tables(knowledge, item_vectors, values))
     _restore(ranker, run_dir / "ranking" / "weights")
-    model = TwoStage(
-        query_model, ExactIndex(query_model.item_vectors), ranker, config.ranking.candidates
-    )
+    model = TwoStage(query_model, ExactIndex(query_model.item_vectors), ranker, config.ranking.candidates)
     return Run(run_dir, manifest["fingerprint"], config, knowledge, item_vectors, values, model)
 
 

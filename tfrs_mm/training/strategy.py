@@ -27,9 +27,7 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
     elif name == "tpu":
         strategy = _tpu_strategy()
     else:
-        raise UserError(
-            f"--strategy must be default, mirrored, multi-worker or tpu; received {name!r}."
-        )
+        raise UserError(f"--strategy must be default, mirrored, multi-worker or tpu; received {name!r}.")
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise UserError(

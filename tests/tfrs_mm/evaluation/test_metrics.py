@@ -88,7 +88,11 @@ def test_predictions_hold_filled_places_only(tmp_path):
     ranked = Ranked(np.array([[2, 1, 0]], np.int32), np.array([[0.5, 0.25, -np.inf]], np.float32))
     assert write_predictions(tmp_path / "p.csv", ["u,1"], ["", "a", "b"], ranked) == 2
     rows = list(csv.reader((tmp_path / "p.csv").open()))
-    assert rows == [["user_id", "rank", "item_id", "score"], ["u,1", "1", "b", "0.5"], ["u,1", "2", "a", "0.25"]]
+    assert rows == [
+        ["user_id", "rank", "item_id", "score"],
+        ["u,1", "1", "b", "0.5"],
+        ["u,1", "2", "a", "0.25"],
+    ]
 
 
 def test_an_unknown_metric_is_refused():

@@ -54,7 +54,8 @@ def test_a_process_with_tensorflow_alone_loads_it_and_gives_the_same_answer(exac
         "import sys, json, tensorflow as tf\n"
         f"m = tf.saved_model.load({str(exact_dir)!r})\n"
         "f = m.signatures['serving_default']\n"
-        "a = f(user_id=tf.constant(['user-3']), history_item_ids=tf.constant([['']]), exclude_item_ids=tf.constant([['']]))\n"
+        "none = tf.constant([['']])\n"
+        "a = f(user_id=tf.constant(['user-3']), history_item_ids=none, exclude_item_ids=none)\n"
         "assert not [n for n in sys.modules if n.split('.')[0] in ('tfrs_mm', 'scann', 'tensorflow_recommenders')]\n"
         "print(json.dumps([i.decode() for i in a['item_ids'][0].numpy()]))"
     )
@@ -129,7 +130,9 @@ def test_similar_items_leave_the_item_itself_out(served):
 
 @pytest.mark.parametrize("signature", ["recommend", "retrieve"])
 def test_an_unknown_item_in_the_history_is_named(served, signature):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"history_item_ids: the model does not know.*bogus"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"history_item_ids: the model does not know.*bogus"
+    ):
         ask(served, signature, history=["item-1", "bogus"])
 
 
@@ -139,7 +142,9 @@ def test_an_unknown_item_has_no_similar_ones(served):
 
 
 def test_rows_must_belong_to_users(served):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="history_item_ids must have one row for each user_id"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="history_item_ids must have one row for each user_id"
+    ):
         served.signatures["recommend"](
             user_id=tf.constant(["a", "b"]),
             history_item_ids=tf.constant(NOTHING),
@@ -165,14 +170,18 @@ def test_versions_count_upwards_and_carry_their_origin(loaded, exact_dir):
 
 
 @pytest.mark.slow
-def test_the_scann_export_gives_the_exact_answer_and_does_not_load_without_its_operations(loaded, served, tmp_path):
+def test_the_scann_export_gives_the_exact_answer_and_does_not_load_without_its_operations(
+    loaded, served, tmp_path
+):
     folder = export_run(loaded, tmp_path / "m", "scann")
     scann = tf.saved_model.load(str(folder))
     for user in ("user-1", "user-2"):
         # so few items are all fetched
         assert ask(scann, user=user)[0] == ask(served, user=user)[0]
     code = f"import tensorflow as tf; tf.saved_model.load({str(folder)!r})"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/")
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/"
+    )
     assert answer.returncode != 0
     assert "Scann" in answer.stderr
 

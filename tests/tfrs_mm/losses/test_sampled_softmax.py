@@ -20,7 +20,9 @@ def test_log_q_is_not_clipped_for_a_corpus_of_millions():
 
 def test_the_loss_is_the_negative_log_share_of_the_positive():
     loss = sampled_softmax(
-        tf.constant([math.log(3.0)]), tf.constant([[math.log(2.0), math.log(5.0)]]), tf.constant([[True, True]])
+        tf.constant([math.log(3.0)]),
+        tf.constant([[math.log(2.0), math.log(5.0)]]),
+        tf.constant([[True, True]]),
     )
     # -ln(3 / (3 + 2 + 5)) = 1.2040
     np.testing.assert_allclose(loss, [1.2040], atol=1e-4)
@@ -65,7 +67,9 @@ def test_the_sampled_loss_estimates_the_full_softmax():
     for _ in range(rounds):
         rows = generator.choice(50, size, p=probability)
         expected_count = size * probability[rows]
-        corrected = correct_for_sampling(tf.constant(logits[rows]), tf.constant(np.log(expected_count), tf.float32))
+        corrected = correct_for_sampling(
+            tf.constant(logits[rows]), tf.constant(np.log(expected_count), tf.float32)
+        )
         allowed = tf.constant((rows != 0)[None])
         # a positive far below all others: the loss is the log-sum over the negatives, less the positive
         loss = sampled_softmax(tf.constant([-30.0]), corrected[None], allowed)

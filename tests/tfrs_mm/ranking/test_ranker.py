@@ -12,7 +12,9 @@ def make_tables(popularity=None):
     values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
     vectors = generator.normal(size=(6, 4)).astype(np.float32)
     popularity = generator.random((6, 4, 4)).astype(np.float32) if popularity is None else popularity
-    return RankingTables(vectors, values, present, popularity, {"genres": np.array([[0], [1], [2], [1], [3], [2]], np.int32)})
+    return RankingTables(
+        vectors, values, present, popularity, {"genres": np.array([[0], [1], [2], [1], [3], [2]], np.int32)}
+    )
 
 
 def make_inputs():
@@ -28,7 +30,12 @@ def make_inputs():
 
 def features(tables, inputs):
     return candidate_features(
-        tables, inputs["query"], inputs["history"], inputs["bucket"], inputs["candidates"], inputs["retrieval_scores"]
+        tables,
+        inputs["query"],
+        inputs["history"],
+        inputs["bucket"],
+        inputs["candidates"],
+        inputs["retrieval_scores"],
     )
 
 

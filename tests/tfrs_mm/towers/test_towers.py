@@ -19,7 +19,9 @@ def make_tables(warm=(False, True, True, True, True, False)):
     generator = np.random.default_rng(0)
     present = np.array([[0, 0], [1, 1], [1, 0], [0, 1], [0, 0], [1, 1]], bool)
     values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
-    return ItemTables(values, present, {"genres": np.array([[0], [1], [2], [1], [0], [2]], np.int32)}, np.array(warm))
+    return ItemTables(
+        values, present, {"genres": np.array([[0], [1], [2], [1], [0], [2]], np.int32)}, np.array(warm)
+    )
 
 
 def test_an_item_without_training_events_is_looked_up_as_an_unknown_id():
@@ -51,7 +53,14 @@ def test_tables_are_no_weights():
 
 
 def make_user_tower(**changes):
-    settings = {"dim": 8, "layers": 2, "heads": 2, "max_history": 5, "dropout": 0.1, "normalize": True} | changes
+    settings = {
+        "dim": 8,
+        "layers": 2,
+        "heads": 2,
+        "max_history": 5,
+        "dropout": 0.1,
+        "normalize": True,
+    } | changes
     return UserTower(**settings)
 
 
@@ -77,7 +86,9 @@ def test_padding_behind_a_history_changes_nothing():
     noisy[0, 3:] = 100.0
     lengths = tf.constant([3])
     np.testing.assert_allclose(
-        last_place(tower(tf.constant(history)), lengths), last_place(tower(tf.constant(noisy)), lengths), atol=1e-5
+        last_place(tower(tf.constant(history)), lengths),
+        last_place(tower(tf.constant(noisy)), lengths),
+        atol=1e-5,
     )
 
 

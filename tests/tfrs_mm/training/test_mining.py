@@ -17,7 +17,9 @@ class MeanQuery:
         import tensorflow as tf
 
         known = tf.cast(history > 0, tf.float32)[..., None]
-        return tf.reduce_sum(tf.gather(self.item_vectors, history) * known, 1) / (tf.reduce_sum(known, 1) + 1e-9)
+        return tf.reduce_sum(tf.gather(self.item_vectors, history) * known, 1) / (
+            tf.reduce_sum(known, 1) + 1e-9
+        )
 
 
 def make_windows():

@@ -19,7 +19,9 @@ def config_of(data_dir: pathlib.Path, **overrides):
 def test_a_run_holds_both_stages_and_what_they_were_made_from(run_dir, data_dir):
     report = json.loads((run_dir / "report.json").read_text())
     manifest = json.loads((run_dir / "manifest.json").read_text())
-    assert manifest["made_from"]["data"] == json.loads((data_dir / "manifest.json").read_text())["fingerprint"]
+    assert (
+        manifest["made_from"]["data"] == json.loads((data_dir / "manifest.json").read_text())["fingerprint"]
+    )
     assert report["validation_ndcg@10"]["ranking"] >= report["validation_ndcg@10"]["retrieval"]
     assert list((run_dir / "tensorboard" / "retrieval").rglob("events*"))
     assert not (run_dir / "checkpoints").exists()
