@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test weights lint clean
 
 $(INSTALLED): setup.py constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,6 +18,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m pytest
+
+weights: $(INSTALLED)
+	$(BIN)/tfrs-mm weights --output weights
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .

@@ -53,4 +53,5 @@ def _is_worth_reading(record: logging.LogRecord) -> bool:
 def counters(result: PipelineResult, namespace: str) -> dict[str, int]:
     """The job's counters of one namespace, by name."""
     found = result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]
-    return {counter.key.metric.name: counter.result for counter in found}
+    # Some runners give None for a counter that was never raised.
+    return {counter.key.metric.name: counter.result or 0 for counter in found}

@@ -13,6 +13,8 @@ _EXTRA_OF = {
     "apache_beam": "beam",
     "av": "media",
     "PIL": "media",
+    "keras_cv": "media",
+    "tensorflow_io": "media",
     "google_crc32c": "beam",
     "pyarrow": "beam",
     "scann": "scann",

@@ -2,6 +2,7 @@ import collections
 import csv
 import dataclasses
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -17,10 +18,6 @@ from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.schema import Kind, Owner, Schema
 
 REPOSITORY = pathlib.Path(__file__).parent.parent.parent
-SHARED = REPOSITORY.parent / "shared"
-needs_shared = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the folder of real data sets is not beside the repository"
-)
 KINDS = ["leave_one_out", "temporal"]
 HEADER = "user_id,item_id,event,timestamp\n"
 Event = tuple[str, str, str, str]  # user, item, event, timestamp
@@ -58,13 +55,20 @@ def write_input(folder: pathlib.Path, events: list[Event], logs: int = 1, items:
 
 @dataclasses.dataclass
 class Made:
-    """A finished job, its records as ids: `(user, item, second)`."""
+    """A finished job, its records as ids.
+
+    Attributes:
+        train: targets `(user, item, second)`; so are `valid` and `test`.
+        windows: `(user, items, names of events, which are targets)`.
+        queries: by split and user, the items of `history` and `seen`.
+    """
 
     folder: pathlib.Path
     report: dict
     train: list[tuple]
     valid: list[tuple]
     test: list[tuple]
+    windows: list[tuple]
     queries: dict[str, dict]
 
 
@@ -72,7 +76,9 @@ def run_job(input_dir: pathlib.Path, folder: pathlib.Path, config: Config) -> Ma
     folder.mkdir(parents=True)
     report = behaviour.run(input_dir, folder, config)
     schema = Schema(behaviour.behaviour_features(folder, config), config.data.max_history)
-    users, items = (Vocabulary.read(folder / "vocabulary" / f"{name}.txt").ids for name in ("users", "items"))
+    users, items, names = (
+        Vocabulary.read(folder / "vocabulary" / f"{name}.txt").ids for name in ("users", "items", "events")
+    )
     windows = read_windows(folder, schema)
     train = [
         (users[user - 1], items[item - 1], int(time))
@@ -84,6 +90,21 @@ def run_job(input_dir: pathlib.Path, folder: pathlib.Path, config: Config) -> Ma
             strict=True,
         )
         for item, time in zip(rows[targets], times[targets], strict=True)
+    ]
+    cuts = [
+        (
+            users[user - 1],
+            tuple(items[row - 1] for row in rows[rows > 0]),
+            tuple(names[row - 1] for row in events[rows > 0]),
+            tuple(targets[rows > 0].tolist()),
+        )
+        for user, rows, events, targets in zip(
+            windows["user"],
+            windows["history/item"],
+            windows["history/event"],
+            windows["is_target"],
+            strict=True,
+        )
     ]
     asked, queries = {}, {}
     for name in ("valid", "test", "users"):
@@ -99,7 +120,7 @@ def run_job(input_dir: pathlib.Path, folder: pathlib.Path, config: Config) -> Ma
                 "history": [items[row - 1] for row in read.history_items[place, :length]],
                 "seen": [items[row - 1] for row in seen],
             }
-    return Made(folder, report, train, asked["valid"], asked["test"], queries)
+    return Made(folder, report, train, asked["valid"], asked["test"], cuts, queries)
 
 
 def splits_by_hand(events: list[Event], kind: str) -> dict[str, list[tuple]]:
@@ -155,11 +176,81 @@ def test_the_splits_are_those_of_the_rule(made):
     assert len(made.queries["users"]) == len({event[0] for event in random_events()})
 
 
-def expect_those_of_the_bench(made: Made, input_dir: pathlib.Path, kind: str, bench: pathlib.Path) -> None:
+def test_a_training_window_is_a_stretch_of_its_users_training_events(made):
+    kind, made = made
+    events = random_events()
+    own = collections.defaultdict(list)
+    for user, item, _ in splits_by_hand(events, kind)["train"]:
+        own[user].append(item)
+    names = {}
+    for user, item, name, _ in sorted(events, key=lambda event: float(event[3])):  # stable
+        names.setdefault((user, item), name or "interaction")
+    for user, items, of_items, targets in made.windows:
+        start = own[user].index(items[0])
+        assert list(items) == own[user][start : start + len(items)]
+        assert of_items == tuple(names[user, item] for item in items)
+        assert targets[-1]
+        # Seven events are a window; a later one predicts at most half of them, from the others.
+        assert start == 0 or not any(targets[:4])
+
+
+def test_ties_are_broken_by_file_and_row_and_a_repeat_counts_once(tmp_path):
+    # All at second 5, in the order of the files; "000" comes back, and "004" is older than everything.
+    folder = write_input(
+        tmp_path / "in",
+        [("u", item, "", "5") for item in ("003", "000", "001", "000", "002")] + [("u", "004", "", "4")],
+        logs=2,
+    )
+    made = run_job(folder, tmp_path / "out", config_of(interactions="log-*.csv"))
+    # In order 004 003 000 001 002: the last is test, the one before validation.
+    assert made.windows == [("u", ("004", "003", "000"), ("interaction",) * 3, (True,) * 3)]
+    assert (made.valid, made.test) == ([("u", "001", 5)], [("u", "002", 5)])
+    assert made.queries["valid"]["u"]["history"] == ["004", "003", "000"]
+    assert made.queries["test"]["u"]["history"] == ["004", "003", "000", "001"]
+    assert made.report["repeats dropped"] == 1
+
+
+@pytest.mark.parametrize("shards", [1, 8])
+def test_the_number_of_shards_only_renumbers_users(made, tmp_path, shards):
+    kind, three = made
+    events = write_input(tmp_path / "in", random_events())
+    other = run_job(events, tmp_path / "out", config_of(kind, shards=shards))
+    for name in ("train", "valid", "test", "windows"):
+        assert sorted(getattr(other, name)) == sorted(getattr(three, name))
+    assert other.queries == three.queries
+    assert {**other.report, "seconds": 0} == {**three.report, "seconds": 0}
+    names = sorted(path.name for path in (other.folder / "behaviour").glob("*.tfrecord.gz"))
+    assert names == [
+        f"{name}-{shard:05d}-of-{shards:05d}.tfrecord.gz"
+        for name in ("test", "train", "users", "valid")
+        for shard in range(shards)
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_to_be_predicted_leaves_no_trace_in_training(tmp_path, kind):
+    planted = ("user 1", "040", "view", "1000000")  # the only one of its item, long after all others
+    folder = write_input(tmp_path / "in", [planted, *random_events()], items=41)
+    made = run_job(folder, tmp_path / "out", config_of(kind))
+    assert ("user 1", "040", 1_000_000) in made.test
+    assert not any("040" in items for _, items, _, _ in made.windows)
+    for name in ("valid", "test"):
+        assert not any("040" in query["history"] + query["seen"] for query in made.queries[name].values())
+    assert "040" in made.queries["users"]["user 1"]["seen"]
+    counts = ItemCounts.read(made.folder / "behaviour" / "item_counts.npz")
+    assert not counts.counts[41].any()  # "040" is on row 41
+    assert (counts.first_time[41], counts.last_time[41]) == (-1, -1)
+    assert counts.time_edges[-1] <= 60  # not even its time shows: others are at 0 to 59
+    assert counts.counts.sum() == len(made.train)
+
+
+def expect_those_of_the_bench(
+    made: Made, input_dir: pathlib.Path, kind: str, bench: pathlib.Path, shared_dir: pathlib.Path
+) -> None:
     """Compares with what the shared bench cuts, run as a program of its own."""
     subprocess.run(
         [
-            sys.executable, SHARED / "bench" / "prepare.py", "split", "--data", input_dir,
+            sys.executable, shared_dir / "bench" / "prepare.py", "split", "--data", input_dir,
             "--kind", {"leave_one_out": "loo", "temporal": "temporal"}[kind], "--out", bench,
         ],
         check=True, capture_output=True,
@@ -167,7 +258,7 @@ def expect_those_of_the_bench(made: Made, input_dir: pathlib.Path, kind: str, be
     for name in ("train", "valid", "test"):
         with open(bench / f"{name}.csv", newline="", encoding="utf-8") as file:
             expected = [
-                (r["user_id"], r["item_id"], int(float(r["timestamp"]))) for r in csv.DictReader(file)
+                (r["user_id"], r["item_id"], math.floor(float(r["timestamp"]))) for r in csv.DictReader(file)
             ]
         assert sorted(getattr(made, name)) == sorted(expected)
     counted = json.loads((bench / "split.json").read_text())
@@ -177,18 +268,29 @@ def expect_those_of_the_bench(made: Made, input_dir: pathlib.Path, kind: str, be
     assert sorted(made.queries["test"]) == sorted({user for user, _, _ in made.test})
 
 
-@needs_shared
-def test_the_splits_of_random_events_are_those_of_the_shared_bench(made, tmp_path):
+def test_the_splits_of_random_events_are_those_of_the_shared_bench(made, tmp_path, shared_dir):
     kind, made = made
-    expect_those_of_the_bench(made, write_input(tmp_path / "in", random_events()), kind, tmp_path / "bench")
+    input_dir = write_input(tmp_path / "in", random_events())
+    expect_those_of_the_bench(made, input_dir, kind, tmp_path / "bench", shared_dir)
 
 
-@needs_shared
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_splits_of_real_events_are_those_of_the_shared_bench(tmp_path, kind):
-    input_dir = SHARED / "data" / "xwines_100"
+def test_the_splits_of_real_events_are_those_of_the_shared_bench(tmp_path, kind, shared_dir):
+    input_dir = shared_dir / "data" / "xwines_100"
     made = run_job(input_dir, tmp_path / "out", config_of(kind))
-    expect_those_of_the_bench(made, input_dir, kind, tmp_path / "bench")
+    expect_those_of_the_bench(made, input_dir, kind, tmp_path / "bench", shared_dir)
+
+
+def test_the_splits_without_some_times_are_those_of_the_shared_bench(tmp_path, shared_dir):
+    generator = np.random.default_rng(5)
+    folder = write_input(tmp_path / "in", [])
+    rows = ["user_id,item_id,timestamp,order"]
+    for user, item, time, place in generator.integers(0, [12, 40, 9, 9], (150, 4)):
+        timestamp = "" if time % 3 == 0 else str(time - 5.25)  # negative ones as well
+        rows.append(f"user {user},{item:03d},{timestamp},{place if place % 2 else ''}")
+    (folder / "interactions.csv").write_text("\n".join(rows) + "\n")
+    made = run_job(folder, tmp_path / "out", config_of())
+    expect_those_of_the_bench(made, folder, "leave_one_out", tmp_path / "bench", shared_dir)
 
 
 def test_the_records_do_not_depend_on_blocks_or_on_how_the_log_is_cut(made, tmp_path, monkeypatch):
@@ -247,17 +349,30 @@ def test_vocabularies_and_features_are_those_of_the_input(made):
 def test_rejects_are_kept_with_their_reasons(tmp_path):
     folder = write_input(tmp_path / "in", [("u", f"{item:03d}", "view", str(item)) for item in range(8)])
     with open(folder / "interactions.csv", "a", encoding="utf-8") as file:
-        file.write(",001,view,9\nbroken\nu,unknown,view,9\n")
-    made = run_job(folder, tmp_path / "out", config_of(max_reject_share=0.3))
+        file.write(",001,view,9\nbroken\nu,unknown,view,9\nu,,view,9\nu,0\x0701,view,9\nu,001,view,noon\n")
+    made = run_job(folder, tmp_path / "out", config_of(max_reject_share=0.5))
     rejects = [json.loads(line) for line in (made.folder / "rejects" / "events.jsonl").open(encoding="utf-8")]
-    assert [(reject["where"], reject["reason"]) for reject in rejects] == [
-        ("interactions.csv:12", "item_id is not in the catalogue"),
-        ("interactions.csv:11", "the row has not as many cells as the header"),
-        ("interactions.csv:10", "user_id is empty"),
+
+    def record(user: str, item: str, time: str = "9") -> dict[str, str]:
+        return {"user_id": user, "item_id": item, "event": "view", "timestamp": time}
+
+    # A header and eight events stand before them.
+    expected = [
+        ("user_id is empty", 10, record("", "001")),
+        ("the row has not as many cells as the header", 11, {"row": "broken"}),
+        ("item_id is not in the catalogue", 12, record("u", "unknown")),
+        ("item_id is empty", 13, record("u", "")),
+        ("item_id has control characters", 14, record("u", "0\x0701")),
+        ("timestamp is no number", 15, record("u", "001", "noon")),
     ]
-    assert rejects[0]["record"] == {"user_id": "u", "item_id": "unknown", "event": "view", "timestamp": "9"}
-    assert (made.report["events read"], made.report["events rejected"]) == (11, 3)
-    assert made.report["reasons"] == {reject["reason"]: 1 for reject in rejects}
+    assert sorted(rejects, key=lambda reject: reject["where"]) == [
+        {"reason": reason, "where": f"interactions.csv:{row}", "record": kept}
+        for reason, row, kept in expected
+    ]
+    assert (made.report["events read"], made.report["events rejected"]) == (14, 6)
+    assert made.report["reasons"] == {reason: 1 for reason, _, _ in expected}
+    # Of the eight good events six train.
+    assert [made.report[name] for name in ("users", "train", "valid", "test")] == [1, 6, 1, 1]
     assert (made.folder / "rejects" / "items.jsonl").read_text() == ""
 
 
@@ -326,6 +441,25 @@ def test_the_job_runs_by_itself_and_says_nothing_but_its_report(tmp_path):
         "rejects",
         "vocabulary",
     ]
+
+
+@pytest.mark.slow
+def test_worker_processes_make_the_same_records(made, tmp_path):
+    kind, one = made
+    write_input(tmp_path / "in", random_events())
+    command = [
+        sys.executable, "-m", "pipelines.behaviour", "--input", tmp_path / "in", "--output", tmp_path / "out",
+        "--set", f"data.split={kind}", "--set", "data.shards=3", "--set", "data.max_history=6",
+        "--set", "data.time_buckets=4", "--direct_num_workers=2", "--direct_running_mode=multi_processing",
+    ]  # fmt: skip
+    answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    files = [path for path in one.folder.rglob("*") if path.suffix in (".gz", ".txt", ".jsonl")]
+    assert len(files) == 4 * 3 + 4 + 2  # record sets by shards, vocabularies, rejects
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "out" / path.relative_to(one.folder)).read_bytes(), path
+    report = json.loads((tmp_path / "out" / "behaviour" / "report.json").read_text())
+    assert {**report, "seconds": 0} == {**one.report, "seconds": 0}
 
 
 def test_importing_the_jobs_leaves_logging_as_it_was():

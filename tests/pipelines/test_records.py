@@ -1,13 +1,17 @@
+import math
+
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.testing.util import assert_that
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.job_progress import JobProgress
 from pipelines.records import ReadEvents, check_events, find_files, id_fault, partition_of
 from pipelines.runners import counters, new_pipeline
-from pipelines.tables import read_table
+from pipelines.tables import ROW_NUMBER, read_table
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
 
@@ -89,6 +93,48 @@ def test_a_number_is_read_as_python_reads_it_whatever_stands_beside_it(tmp_path,
     alone, _ = checked(tmp_path, f"user_id,item_id,timestamp\nu,a,{text}\n")
     beside, _ = checked(tmp_path, f"user_id,item_id,timestamp\nu,b,x\nu,a,{text}\n")
     assert [event["time"] for event in alone] == [event["time"] for event in beside] == [float(text)]
+
+
+# Texts that are a number, nearly one, or a word for one.
+numbers = st.one_of(
+    st.text("0123456789.eE+-_ naif", max_size=7),
+    st.floats().map(str),
+    st.sampled_from(["Infinity", "0x10", "1e400", "\u0663", "9007199254740991", "9007199254740992", "5f", "1d3"]),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["u", "v", ""]), st.sampled_from(["a", "b", "z", "", "a\x00"]), numbers),
+        max_size=6,
+    )
+)
+def test_each_row_is_either_an_event_or_a_reject(rows):
+    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(3)]
+    batch = pa.RecordBatch.from_arrays(
+        [*columns, pa.array(range(2, len(rows) + 2), pa.int64())],
+        ["user_id", "item_id", "timestamp", ROW_NUMBER],
+    )
+    events, rejects = check_events(batch, ITEMS, 0, "log.csv")
+
+    def time_of(text: str) -> float:
+        try:
+            return float(text or "0")
+        except ValueError:
+            return math.nan
+
+    good, bad = [], []
+    for number, (user, item, text) in enumerate(rows, start=2):
+        time = time_of(text)
+        if user and item in ("a", "b") and abs(time) < 2.0**53:  # of no number nothing holds
+            good.append((user, item == "b", time, number))
+        else:
+            bad.append(
+                (f"log.csv:{number}", {"user_id": user, "item_id": item, "timestamp": text})
+            )
+    found = [(e["user_id"], e["item"] == 2, e["time"], e["position"]) for e in events.to_pylist()]
+    assert found == good
+    assert [(reject["where"], reject["record"]) for reject in rejects] == bad
 
 
 def test_ids_that_differ_only_in_broken_bytes_are_not_one_user(tmp_path):

@@ -194,7 +194,12 @@ def _take_away(
 
 def _restore(model: tf.keras.Model, path: pathlib.Path) -> None:
     status = tf.train.Checkpoint(model=model).read(str(path))
-    status.assert_existing_objects_matched()
+    try:
+        status.assert_existing_objects_matched()
+    except AssertionError as error:
+        raise UserError(
+            f"{path} does not hold the weights of this version's model. Train again with `tfrs-mm train`."
+        ) from error
     status.expect_partial()
 
 

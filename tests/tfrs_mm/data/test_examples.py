@@ -232,7 +232,7 @@ def test_writing_records_does_not_import_tensorflow():
 def test_without_the_packages_of_the_jobs_all_imports_work_and_framing_names_the_extra():
     # Training reads through TensorFlow, which has checksums of its own.
     code = (
-        "import sys; sys.modules['crcmod'] = sys.modules['pyarrow'] = None; "
+        "import sys; sys.modules['google_crc32c'] = sys.modules['pyarrow'] = None; "
         "from tfrs_mm.data import input_pipeline, catalogue, vocabulary, tfrecord; "
         "assert vocabulary.Vocabulary(('a',)).rows_of(['a']).tolist() == [1]; "
         "print(next(tfrecord.frame([b''])))"

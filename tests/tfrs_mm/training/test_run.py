@@ -92,3 +92,25 @@ def test_the_same_seed_gives_the_same_run(data_dir, run_dir, tmp_path):
     np.testing.assert_allclose(
         np.load(tmp_path / "again" / "item_vectors.npy"), np.load(run_dir / "item_vectors.npy"), atol=2e-3
     )
+
+
+def test_weights_of_another_model_are_refused(run_dir, tmp_path):
+    import tensorflow as tf
+
+    other = tmp_path / "run"
+    shutil.copytree(run_dir, other)
+    for path in (other / "ranking").iterdir():
+        path.unlink()
+    tf.train.Checkpoint(other=tf.Variable(1.0)).write(str(other / "ranking" / "weights"))
+    with pytest.raises(UserError, match="Train again with `tfrs-mm train`"):
+        load_run(other)
+
+
+def test_a_reloaded_run_repeats_its_validation_figures(run_dir):
+    from tfrs_mm.commands.evaluate import evaluate_run
+
+    loaded = load_run(run_dir)
+    reported = json.loads((run_dir / "report.json").read_text())["validation_ndcg@10"]
+    for stage in ("retrieval", "ranking"):
+        result, _, _ = evaluate_run(loaded, stage, "valid")
+        np.testing.assert_allclose(result["metrics"]["ndcg@10"]["value"], reported[stage], atol=1e-6)
