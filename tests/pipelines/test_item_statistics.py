@@ -11,7 +11,6 @@ from pipelines.item_statistics import MergeCounts, TimeEdges, summarise_times
 from pipelines.runners import new_pipeline
 from tfrs_mm.data.catalogue import ItemCounts
 
-
 # Events `(item, time)` of partitions; few of each, so that ties are the rule, and -1 is a time as well.
 partitions_of_events = st.lists(
     st.lists(st.tuples(st.integers(1, 5), st.integers(-3, 20)), max_size=12), max_size=6

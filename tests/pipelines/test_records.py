@@ -99,7 +99,9 @@ def test_a_number_is_read_as_python_reads_it_whatever_stands_beside_it(tmp_path,
 numbers = st.one_of(
     st.text("0123456789.eE+-_ naif", max_size=7),
     st.floats().map(str),
-    st.sampled_from(["Infinity", "0x10", "1e400", "\u0663", "9007199254740991", "9007199254740992", "5f", "1d3"]),
+    st.sampled_from(
+        ["Infinity", "0x10", "1e400", "\u0663", "9007199254740991", "9007199254740992", "5f", "1d3"]
+    ),
 )
 
 
@@ -129,9 +131,7 @@ def test_each_row_is_either_an_event_or_a_reject(rows):
         if user and item in ("a", "b") and abs(time) < 2.0**53:  # of no number nothing holds
             good.append((user, item == "b", time, number))
         else:
-            bad.append(
-                (f"log.csv:{number}", {"user_id": user, "item_id": item, "timestamp": text})
-            )
+            bad.append((f"log.csv:{number}", {"user_id": user, "item_id": item, "timestamp": text}))
     found = [(e["user_id"], e["item"] == 2, e["time"], e["position"]) for e in events.to_pylist()]
     assert found == good
     assert [(reject["where"], reject["record"]) for reject in rejects] == bad
