@@ -73,17 +73,11 @@ class Demo:
         self._export(loaded)
         shown = self._step("serve and ask", lambda: self._serve(loaded))
         report = {
-            "metrics": {
-                stage: dict(result["metrics"].items())
-                for stage, result in metrics.items()
-            },
+            "metrics": {stage: result["metrics"] for stage, result in metrics.items()},
             "slices": {stage: result["slices"] for stage, result in metrics.items()},
             "steps": self._steps,
-            "served": {
-                "users": [dataclasses.asdict(entry) for entry in shown],
-                "rest_equals_grpc": True,
-                "served_equals_in_process": True,
-            },
+            # Equal over REST, over gRPC and in this process: the step above fails otherwise.
+            "served": [dataclasses.asdict(entry) for entry in shown],
             "config": self._config.to_dict(),
         }
         write_json(self._output / "report.json", report)
@@ -137,6 +131,7 @@ class Demo:
 
         def work() -> None:
             if not reused:
+                _demand_own(folder, "data")
                 preprocess(
                     input_dir, folder, self._config, self._arguments.weights, overwrite=True,
                     say=lambda line: print(f"  {line}"),
@@ -156,8 +151,11 @@ class Demo:
 
         def work() -> Any:
             if not reused:
-                shutil.rmtree(folder, ignore_errors=True)
-                shutil.rmtree(folder.with_name(folder.name + ".partial"), ignore_errors=True)
+                _demand_own(folder, "run")
+                partial = folder.with_name(folder.name + ".partial")
+                for old in (folder, partial):
+                    if old.exists():
+                        shutil.rmtree(old)
                 train(data_dir, folder, self._config)
             return load_run(folder, data_dir)
 
@@ -213,8 +211,26 @@ def _describe(folder: pathlib.Path, kind: str, made_from: dict[str, Any]) -> str
     return f"{folder}, made {manifest['made_at']} from the same sources ({manifest['fingerprint']})"
 
 
+def _demand_own(folder: pathlib.Path, kind: str) -> None:
+    """Passes if `folder` may be replaced: it is not there, or is an artefact that a demo made.
+
+    Raises:
+        UserError: something else has that name.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        read_manifest(folder, kind)
+    except UserError as error:
+        raise UserError(
+            f"the demo writes {folder}, but what is there was not made by a demo. "
+            "Give another --output, or move it away."
+        ) from error
+
+
 def _synthesize_into(synthesize: Callable[..., Any], folder: pathlib.Path, asked: dict[str, int]) -> None:
     from tfrs_mm.artefacts import write_manifest
 
+    _demand_own(folder, "input")
     synthesize(folder, asked["items"], asked["users"], asked["seed"], overwrite=True)
     write_manifest(folder, "input", asked)

@@ -25,7 +25,6 @@ class KeepBest(tf.keras.callbacks.Callback):
         patience: int,
         directory: str | os.PathLike[str],
         averaged: bool,
-        label: str,
     ) -> None:
         """Restores the newest saved state, if there is one.
 
@@ -36,12 +35,11 @@ class KeepBest(tf.keras.callbacks.Callback):
             patience: epochs without a better figure before training stops.
             directory: of the checkpoints.
             averaged: whether the optimiser's moving averages are what is validated and kept.
-            label: shown with the figures.
         """
         super().__init__()
         self._variables = list(weights.trainable_variables)
         self._fitted, self._validate, self._patience = optimizer, validate, patience
-        self._averaged, self._label = averaged, label
+        self._averaged = averaged
         self._epochs_done = tf.Variable(0, dtype=tf.int64)
         self._best = tf.Variable(-1.0, dtype=tf.float64)
         self._best_epoch = tf.Variable(0, dtype=tf.int64)

@@ -95,7 +95,6 @@ def train_ranking(
         settings.patience,
         work_dir / "checkpoints" / "ranking",
         averaged=False,
-        label="ranking",
     )
     if not keep_best.resumed:
         keep_best.consider()

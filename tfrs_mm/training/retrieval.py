@@ -119,7 +119,6 @@ def train_retrieval(
         settings.patience,
         work_dir / "checkpoints" / "retrieval",
         averaged=settings.average_decay > 0,
-        label="retrieval",
     )
     fit(
         model, dataset, steps, settings.max_epochs, keep_best,
