@@ -16,8 +16,9 @@ from apache_beam.ml.inference.base import RunInference
 
 from pipelines.catalogue import ITEM_ID, ROW
 from pipelines.decode import Decoder, cells_of
-from pipelines.inference import EncoderFolder, EncoderHandler
+from pipelines.inference import EncoderHandler
 from pipelines.job_progress import JobProgress
+from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.media import MediaError
 from tfrs_mm.schema import Modality
 

@@ -5,79 +5,21 @@ the n embeddings. RunInference loads one encoder a process and shares it among t
 TensorFlow handler is not used: it imports TensorFlow Hub.
 """
 
-import dataclasses
 import importlib
-import json
-import os
-import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
-from tfrs_mm.errors import UserError
-from tfrs_mm.schema import Modality
+from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.signatures import DEFAULT, ENCODER_INPUT, ENCODER_OUTPUT
 
 KeyT = TypeVar("KeyT")
 
-_DESCRIPTION = "encoder.json"
-_SAVED_MODEL = "saved_model.pb"
 # Media are gathered until they fill this many batches: then few batches are not full. Texts weigh little,
 # and the more of them there are, the closer in length are those of one batch.
 _BATCHES_GATHERED, _TEXT_BATCHES_GATHERED = 4, 16
-
-
-@dataclasses.dataclass(frozen=True)
-class EncoderFolder:
-    """An exported encoder on disk, as its `encoder.json` describes it.
-
-    Attributes:
-        path: the SavedModel's folder.
-        modality: what it embeds.
-        dim: size of an embedding.
-        input_dtype: of the inputs.
-        input_shape: of the inputs; the first axis is the batch.
-        requires: modules that register operations of the graph.
-        fingerprint: of the encoder.
-    """
-
-    path: str
-    modality: Modality
-    dim: int
-    input_dtype: str
-    input_shape: tuple[int | None, ...]
-    requires: tuple[str, ...]
-    fingerprint: str
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> "EncoderFolder":
-        """Reads the description; the model itself is not loaded.
-
-        Raises:
-            UserError: there is no exported encoder, or its description is not one.
-        """
-        folder = pathlib.Path(path).resolve()
-        for name in (_DESCRIPTION, _SAVED_MODEL):
-            if not (folder / name).is_file():
-                raise UserError(f"{path} is no encoder folder: it has no {name}. Export the encoder again.")
-        try:
-            value = json.loads((folder / _DESCRIPTION).read_text("utf-8"))
-            return cls(
-                path=str(folder),
-                modality=Modality(value["modality"]),
-                dim=value["dim"],
-                input_dtype=value["input"]["dtype"],
-                input_shape=tuple(value["input"]["shape"]),
-                requires=tuple(value.get("requires", ())),
-                fingerprint=value["fingerprint"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{folder / _DESCRIPTION} does not describe an encoder: {type(error).__name__} {error}. "
-                "Export the encoder again."
-            ) from error
 
 
 class LoadedEncoder:

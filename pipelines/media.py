@@ -20,13 +20,14 @@ from apache_beam.runners.runner import PipelineResult
 from pipelines import catalogue, item_records, job_progress
 from pipelines.decode import decoder_of
 from pipelines.embed import MISSING, PRESENT, REJECTED, EmbedModality
-from pipelines.inference import EncoderFolder
 from pipelines.job_progress import JobProgress
 from pipelines.media_inputs import checked_vocabularies, encoders_in, fitting_encoders, item_schema
 from pipelines.rejects import WriteRejects
 from pipelines.runners import counters, new_pipeline, run_pipeline
+from pipelines.tables import check_below, column_names
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, EncoderConfig, load_config
+from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality, Schema
 
@@ -67,8 +68,9 @@ def run(
     input_dir, output_dir = pathlib.Path(input_dir).resolve(), pathlib.Path(output_dir)
     vocabulary_dir = pathlib.Path(vocabulary_dir or output_dir / VOCABULARY_DIR).resolve()
     folders = fitting_encoders(encoders, schema)
-    table = str(input_dir / config.data.items)
-    catalogue.check_catalogue(table)
+    check_below(input_dir, config.data.items, "data.items")
+    table = input_dir / config.data.items
+    column_names(table, input_dir, (catalogue.ITEM_ID,))
     num_items = checked_vocabularies(vocabulary_dir, schema)
     for name in (ITEMS_DIR, REJECTS_DIR):
         (output_dir / name).mkdir(exist_ok=True)

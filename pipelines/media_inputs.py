@@ -4,9 +4,9 @@ import os
 import pathlib
 from collections.abc import Iterable, Mapping
 
-from pipelines.inference import EncoderFolder
 from tfrs_mm.config import Config
 from tfrs_mm.data.vocabulary import Vocabulary
+from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.inference import EncoderFolder
+from tfrs_mm.encoder_folder import EncoderFolder
+from tfrs_mm.schema import Modality
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +32,9 @@ def _export(
         return {"embedding": embed(inputs) * module.scale}
 
     tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
-    description = {
-        "name": "fake", "modality": modality, "dim": dim, "kind": "small",
-        "input": {"dtype": dtype, "shape": shape}, "weights_sha256": "0", "requires": [],
-        "fingerprint": f"fake-{modality}",
-    }  # fmt: skip
-    (folder / "encoder.json").write_text(json.dumps(description))
+    described = EncoderFolder(
+        str(folder), "fake", Modality(modality), dim, "small", dtype, tuple(shape), weights_sha256="0"
+    )
+    text = json.dumps(described.description() | {"fingerprint": described.fingerprint})
+    (folder / "encoder.json").write_text(text)
     return EncoderFolder.read(folder)

@@ -1,14 +1,13 @@
+import gzip
 import pickle
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from apache_beam.testing.util import assert_that
 
-from pipelines.catalogue import ReadItems, check_catalogue, read_numbered
+from pipelines.catalogue import ReadItems
 from pipelines.runners import new_pipeline
 from tfrs_mm.data.vocabulary import Vocabulary
-from tfrs_mm.errors import UserError
 
 
 def read(tmp_path, text: str, ids: list[str], columns: list[str], check) -> None:
@@ -27,6 +26,13 @@ def test_rows_come_from_the_vocabulary_and_each_comes_once(tmp_path):
 
     text = "item_id,title,other\nb,first,1\nx,no,1\na,second,1\nb,third,1\n"
     read(tmp_path, text, ["a", "b"], ["title"], check)
+
+
+def test_a_table_without_any_item_of_the_vocabulary_gives_none(tmp_path):
+    def check(batches):
+        assert batches == []
+
+    read(tmp_path, "item_id,title\nx,no\n", ["a"], ["title"], check)
 
 
 def test_many_items_come_in_chunks_of_neighbours(tmp_path):
@@ -55,38 +61,16 @@ def test_cells_stay_the_strings_they_are(tmp_path):
     read(tmp_path, text, ["1", "2", "3", "4"], ["title"], check)
 
 
-def test_a_line_of_another_width_is_skipped(tmp_path):
-    (tmp_path / "items.csv").write_text("item_id,title\na,A\nb,B,too,many\nc,C\n")
-    (batch,) = read_numbered(str(tmp_path / "items.csv"), ("item_id", "title"))
-    assert batch.column("item_id").to_pylist() == ["a", "c"]
+def test_a_compressed_table_is_read_as_what_it_holds(tmp_path):
+    def check(batches):
+        (batch,) = batches
+        assert batch.to_pydict() == {"item_id": ["a", "b"], "title": ["A", "caf\ufffd"], "row": [1, 2]}
 
-
-def test_line_breaks_in_cells_do_not_split_a_line_where_blocks_meet(tmp_path):
-    # 3,000 lines of about 4 kB are three blocks of 4 MiB.
-    ids = [f"i{n}" for n in range(3_000)]
-    lines = [f'{item_id},"{"word" + chr(10) + "more "}{"x" * 4_000}"' for item_id in ids]
-    (tmp_path / "items.csv").write_text("item_id,description\n" + "\n".join(lines))
-    batches = list(read_numbered(str(tmp_path / "items.csv"), ("item_id", "description")))
-    assert len(batches) >= 3
-    assert [value for batch in batches for value in batch.column("item_id").to_pylist()] == ids
-    positions = np.concatenate([batch.column("position").to_numpy() for batch in batches])
-    np.testing.assert_array_equal(positions, np.arange(3_000))
-    assert all(len(value) == 4_010 for value in batches[-1].column("description").to_pylist())
-
-
-def test_what_is_not_utf8_costs_that_character_only(tmp_path):
-    (tmp_path / "items.csv").write_bytes(b"item_id,title\na,caf\xe9\nb,th\xc3\xa9\n")
-    (batch,) = read_numbered(str(tmp_path / "items.csv"), ("item_id", "title"))
-    assert batch.column("title").to_pylist() == ["caf\ufffd", "thé"]
-
-
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [(None, "does not exist"), (b"", "no CSV table"), (b"a,b\n", "no column 'item_id'")],
-)
-def test_an_unusable_table_is_named(tmp_path, content, fault):
-    path = tmp_path / "items.csv"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match=fault):
-        check_catalogue(str(path))
+    content = b"item_id,title\na,A\nx,of,another,width\nb,caf\xe9\n"
+    (tmp_path / "items.csv.gz").write_bytes(gzip.compress(content))
+    Vocabulary(("a", "b")).write(tmp_path / "items.txt")
+    with new_pipeline([]) as pipeline:
+        items = pipeline | ReadItems(
+            str(tmp_path / "items.csv.gz"), str(tmp_path / "items.txt"), ["title"]
+        )
+        assert_that(items, check)

@@ -9,10 +9,10 @@ from apache_beam.testing.util import assert_that, equal_to
 from pipelines import decode
 from pipelines.decode import decoder_of
 from pipelines.embed import EmbedModality
-from pipelines.inference import EncoderFolder
 from pipelines.job_progress import JobProgress
 from pipelines.runners import counters, new_pipeline
 from tfrs_mm.config import EncoderConfig
+from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.media.writing import write_jpeg
 from tfrs_mm.schema import Modality
 

@@ -6,9 +6,10 @@ import pytest
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.inference import EncoderFolder, EncoderHandler, LoadedEncoder
+from pipelines.inference import EncoderHandler, LoadedEncoder
 from pipelines.runners import new_pipeline
-from tfrs_mm.errors import UserError
+from tfrs_mm.encoder_folder import EncoderFolder
+from tfrs_mm.schema import Modality
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_a_signature_that_is_no_encoders_is_refused(tmp_path):
     pixels = tf.TensorSpec([None], name="pixels")
     serve = tf.function(lambda pixels: {"out": pixels}, input_signature=[pixels])
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": serve})
-    folder = EncoderFolder(str(tmp_path), "image", 3, "float32", (None,), (), "x")
+    folder = EncoderFolder(str(tmp_path), "x", Modality.IMAGE, 3, "small", "float32", (None,), "0")
     with pytest.raises(ValueError, match="must take 'inputs' and give 'embedding'"):
         LoadedEncoder(folder)
 
@@ -155,14 +156,3 @@ def test_embeddings_of_another_size_are_refused(mean_colour):
     model = LoadedEncoder(dataclasses.replace(mean_colour, dim=5))
     with pytest.raises(ValueError, match=r"\(1, 3\) embeddings instead of \(1, 5\)"):
         model.embed(squares(1))
-
-
-def test_a_folder_without_a_description_or_a_model_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"no encoder folder: it has no encoder\.json"):
-        EncoderFolder.read(tmp_path)
-    (tmp_path / "encoder.json").write_text("{}")
-    with pytest.raises(UserError, match=r"it has no saved_model\.pb"):
-        EncoderFolder.read(tmp_path)
-    (tmp_path / "saved_model.pb").write_bytes(b"")
-    with pytest.raises(UserError, match="does not describe an encoder: KeyError 'modality'"):
-        EncoderFolder.read(tmp_path)

@@ -12,6 +12,7 @@ from tfrs_mm.config import Config
 from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.tfrecord import find_shards, read_tfrecord
 from tfrs_mm.data.vocabulary import Vocabulary
+from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.errors import UserError
 from tfrs_mm.media import decode_audio, decode_image, log_mel, patches, sample_video
 from tfrs_mm.media.writing import write_jpeg, write_mp3, write_mp4
@@ -19,6 +20,16 @@ from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
 
 SIZE_PX, FRAMES, SECONDS = 16, 3, 7.0
 DIMS = {"image": 3, "text": 2, "audio": 4, "video": 3}
+INPUTS = {
+    "image": ("uint8", [None, SIZE_PX, SIZE_PX, 3]),
+    "text": ("string", [None]),
+    "audio": ("float32", [None, 187, 96]),
+    "video": ("uint8", [None, SIZE_PX, SIZE_PX, 3]),
+}
+FINGERPRINTS = {
+    name: EncoderFolder("", "fake", Modality(name), DIMS[name], "small", dtype, tuple(shape), "0").fingerprint
+    for name, (dtype, shape) in INPUTS.items()
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +48,9 @@ def encoders(export_encoder, tmp_path_factory) -> dict[Modality, pathlib.Path]:
         return tf.reduce_mean(inputs, axis=1)[:, ::24]
 
     folder = tmp_path_factory.mktemp("encoders")
-    square = [None, SIZE_PX, SIZE_PX, 3]
-    export_encoder(folder / "image", "image", colour, 3, "uint8", square)
-    export_encoder(folder / "text", "text", text, 2, "string", [None])
-    export_encoder(folder / "audio", "audio", sound, 4, "float32", [None, 187, 96])
-    export_encoder(folder / "video", "video", colour, 3, "uint8", square)
+    functions = {"image": colour, "text": text, "audio": sound, "video": colour}
+    for name, embed in functions.items():
+        export_encoder(folder / name, name, embed, DIMS[name], *INPUTS[name])
     return {modality: folder / modality.value for modality in Modality}
 
 
@@ -61,7 +70,7 @@ def schema_of(num_items: int, num_genres: int | None = None, modalities=tuple(DI
             *(FeatureSpec(name, Owner.ITEM, Kind.MEDIA, DIMS[name]) for name in modalities),
         ),
         50,
-        tuple((name, f"fake-{name}") for name in modalities),
+        tuple((name, FINGERPRINTS[name]) for name in modalities),
     )
 
 
@@ -377,7 +386,7 @@ def test_a_vocabulary_of_another_catalogue_is_refused(encoders, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "fault"),
-    [(None, "does not exist"), ("", "no CSV table"), ("id,title\n1,A\n", "has no column 'item_id'")],
+    [(None, "does not exist"), ("", "is empty"), ("id,title\n1,A\n", r"has no column \['item_id'\]")],
 )
 def test_a_catalogue_that_cannot_be_read_writes_nothing(encoders, tmp_path, content, fault):
     write_vocabularies(tmp_path, ["a"])
@@ -395,7 +404,7 @@ def test_encoders_must_be_those_of_the_schema(encoders, shop, tmp_path):
     with pytest.raises(UserError, match="received some for"):
         media.run(shop, tmp_path, small_config(), some, SCHEMA)
     swapped = encoders | {Modality.IMAGE: encoders[Modality.VIDEO]}
-    with pytest.raises(UserError, match="must hold the encoder fake-image of image with 3 dimensions"):
+    with pytest.raises(UserError, match=f"must hold the encoder {FINGERPRINTS['image']} of image with 3 dimensions"):
         media.run(shop, tmp_path, small_config(), swapped, SCHEMA)
 
 
@@ -436,6 +445,6 @@ def test_a_mistake_on_the_command_line_is_one_line_and_code_2(encoders, tmp_path
         capture_output=True, text=True, check=False, cwd=pathlib.Path(media.__file__).parent.parent,
     )  # fmt: skip
     assert answer.returncode == 2
-    assert answer.stderr.splitlines()[-1].startswith("python -m pipelines.media: the catalogue")
+    assert answer.stderr.splitlines()[-1].startswith("python -m pipelines.media: the table")
     assert "Traceback" not in answer.stderr
     assert not (tmp_path / "out").exists()

@@ -53,9 +53,9 @@ class MediaSample:
         return arrays
 
     def _cells(self, modality: Modality) -> list[str]:
-        from pipelines.catalogue import read_numbered
+        from pipelines.catalogue import read_rows
         from pipelines.decode import cells_of
 
         columns = ("title", "description", *(f"{m.value}_path" for m in Modality if m is not Modality.TEXT))
         table = str(self._input_dir / self._config.data.items)
-        return [cell for batch in read_numbered(table, columns) for cell in cells_of(batch, modality) if cell]
+        return [cell for batch in read_rows(table, columns) for cell in cells_of(batch, modality) if cell]

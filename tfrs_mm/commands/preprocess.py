@@ -84,7 +84,7 @@ def preprocess(
     from pipelines import behaviour, media
     from tfrs_mm.commands.encoders import prepare_encoders
     from tfrs_mm.commands.media_sample import MediaSample
-    from tfrs_mm.encoders.base import read_encoder
+    from tfrs_mm.encoder_folder import EncoderFolder
 
     made_from = sources(input_dir, config, weights_dir)
     with whole_directory(output_dir, overwrite=overwrite) as folder:
@@ -93,7 +93,7 @@ def preprocess(
         encoders, notes = prepare_encoders(config, weights_dir, folder / "encoders", sample)
         for note in notes:
             say(note)
-        infos = {modality: read_encoder(path) for modality, path in encoders.items()}
+        infos = {modality: EncoderFolder.read(path) for modality, path in encoders.items()}
         schema = Schema(
             behaviour.behaviour_features(folder, config)
             + tuple(

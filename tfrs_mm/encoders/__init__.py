@@ -1,13 +1,13 @@
 """From a canonical input to one embedding: pretrained encoders, and small ones trained on a catalogue."""
 
 from tfrs_mm.encoders.audio import MusicnnAudioEncoder
-from tfrs_mm.encoders.base import Encoder, EncoderInfo, export_encoder, read_encoder
+from tfrs_mm.encoders.base import Encoder, export_encoder
 from tfrs_mm.encoders.image import EfficientNetImageEncoder
 from tfrs_mm.encoders.small import make_small_encoder
 from tfrs_mm.encoders.text import MiniLmTextEncoder
 from tfrs_mm.encoders.trainable import TrainableEncoder
 
 __all__ = [
-    "EfficientNetImageEncoder", "Encoder", "EncoderInfo", "MiniLmTextEncoder", "MusicnnAudioEncoder",
-    "TrainableEncoder", "export_encoder", "make_small_encoder", "read_encoder",
+    "EfficientNetImageEncoder", "Encoder", "MiniLmTextEncoder", "MusicnnAudioEncoder",
+    "TrainableEncoder", "export_encoder", "make_small_encoder",
 ]  # fmt: skip

@@ -17,7 +17,8 @@ def popularity_table(counts: np.ndarray, time_edges: np.ndarray, first_time: np.
     Args:
         counts: `[items + 1, buckets]`, training events of each row in each bucket.
         time_edges: `[buckets + 1]` seconds.
-        first_time: `[items + 1]` seconds of the first training event, -1 where there is none.
+        first_time: `[items + 1]` seconds of the first training event; read only where there is one, for
+            a time before 1970 is negative.
 
     Returns:
         `[items + 1, buckets + 1, 4]` float32: log share of all events and of the recent ones (both
@@ -29,7 +30,7 @@ def popularity_table(counts: np.ndarray, time_edges: np.ndarray, first_time: np.
     window = max(buckets // _RECENT_SHARE, 1)
     starts = np.maximum(np.arange(buckets + 1) - window, 0)
     recent = before - before[:, starts]
-    known = (first_time[:, None] >= 0) & (first_time[:, None] < time_edges[None, :])
+    known = counts.any(axis=1)[:, None] & (first_time[:, None] < time_edges[None, :])
     age = np.where(known, time_edges[None, :] - first_time[:, None], 0) / _SECONDS_PER_DAY
     return np.stack(
         [_log_share(before), _log_share(recent), np.log1p(age), known.astype(np.float64)], axis=-1

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrs_mm.commands.encoders import prepare_encoders
 from tfrs_mm.config import Config
-from tfrs_mm.encoders import read_encoder
+from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
 
@@ -37,7 +37,7 @@ def config(**kinds):
 def test_without_weights_auto_trains_a_small_one_and_says_why(tmp_path):
     folders, notes = prepare_encoders(config(), tmp_path / "weights", tmp_path / "encoders", TextsOnly())
     assert folders == {Modality.TEXT: tmp_path / "encoders" / "text"}
-    info = read_encoder(folders[Modality.TEXT])
+    info = EncoderFolder.read(folders[Modality.TEXT])
     assert (info.kind, info.dim, info.modality) == ("small", 8, Modality.TEXT)
     served = tf.saved_model.load(folders[Modality.TEXT]).signatures["serving_default"]
     assert served(inputs=tf.constant(["sea"]))["embedding"].shape == (1, 8)
@@ -68,6 +68,6 @@ def test_pretrained_without_weights_names_the_command(tmp_path):
 
 def test_with_weights_auto_takes_the_pretrained_one(tmp_path, weights_dir):
     folders, notes = prepare_encoders(config(), weights_dir, tmp_path / "encoders", TextsOnly())
-    info = read_encoder(folders[Modality.TEXT])
+    info = EncoderFolder.read(folders[Modality.TEXT])
     assert (info.kind, info.name, info.dim) == ("pretrained", "minilm", 384)
     assert any(note == "text: pretrained minilm" for note in notes)

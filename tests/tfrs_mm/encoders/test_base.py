@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrs_mm.encoders import Encoder, export_encoder, read_encoder
+from tfrs_mm.encoder_folder import EncoderFolder
+from tfrs_mm.encoders import Encoder, export_encoder
 from tfrs_mm.encoders.base import sha256_of_variables
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
@@ -27,7 +28,7 @@ def exported(encoder, directory, **changes):
 
 def test_the_folder_says_what_it_holds_and_serves_any_batch(tmp_path):
     info = exported(Doubling(), tmp_path / "audio")
-    assert read_encoder(tmp_path / "audio") == info
+    assert EncoderFolder.read(tmp_path / "audio") == info
     described = json.loads((tmp_path / "audio" / "encoder.json").read_text())
     assert described == {
         "name": "d", "modality": "audio", "dim": 3, "kind": "small",
@@ -61,8 +62,3 @@ def test_nothing_is_written_over_another_folder_or_half(tmp_path):
     with pytest.raises(ValueError, match="broken"):
         exported(Broken(), tmp_path / "b")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_a_folder_without_an_encoder_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"no encoder folder"):
-        read_encoder(tmp_path)

@@ -34,6 +34,15 @@ def test_age_is_the_logarithm_of_days():
     assert table[1, 0, 2] == 0
 
 
+def test_a_time_before_1970_is_a_time_like_any_other():
+    day = 86_400
+    edges = np.array([-10 * day, -5 * day, 0])
+    table = popularity_table(np.array([[0, 0], [1, 0], [0, 0]]), edges, np.array([-1, -8 * day, -1]))
+    assert table[1, :, 3].tolist() == [0, 1, 1] and table[2, :, 3].tolist() == [0, 0, 0]
+    # 3 days old at the edge five days before 1970: ln(1 + 3) = 1.3863
+    np.testing.assert_allclose(table[1, 1, 2], 1.3863, atol=1e-4)
+
+
 def test_a_time_at_an_edge_belongs_to_the_bucket_that_starts_there():
     edges = np.array([0, 10, 20])
     assert bucket_of(np.array([-5, 0, 9, 10, 19, 20, 99]), edges).tolist() == [0, 0, 0, 1, 1, 2, 2]
