@@ -6,14 +6,21 @@ import re
 from setuptools import find_packages, setup
 
 HERE = pathlib.Path(__file__).parent
-VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "tfrs_mm/__init__.py").read_text("utf-8")).group(1)
+VERSION = re.search(
+    r'__version__ = "([^"]+)"', (HERE / "tfrs_mm/__init__.py").read_text("utf-8")
+).group(1)
 
 EXTRAS = {
     "scann": ["scann[tf]>=1.4.2,<1.5"],
     "beam": ["apache-beam[tfrecord]>=2.77,<2.80", "google-crc32c>=1.6,<2", "pyarrow>=16,<26"],
     "media": ["av>=14,<19", "pillow>=11,<13", "keras-cv>=0.9,<0.10", "tensorflow-io>=0.37,<0.38"],
     "serving": ["tensorflow-serving-api>=2.20,<2.21", "grpcio>=1.70,<2"],
-    "notebooks": ["matplotlib>=3.9,<4", "nbformat>=5.10,<6", "nbclient>=0.10,<0.12", "ipykernel>=6.29,<8"],
+    "notebooks": [
+        "matplotlib>=3.9,<4",
+        "nbformat>=5.10,<6",
+        "nbclient>=0.10,<0.12",
+        "ipykernel>=6.29,<8",
+    ],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 EXTRAS["dev"] = sorted({*EXTRAS["all"], "pytest>=8,<10", "hypothesis>=6.100,<7", "ruff>=0.8,<1"})
@@ -26,7 +33,9 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
-    packages=find_packages(include=["tfrs_mm", "tfrs_mm.*", "pipelines", "pipelines.*", "serving", "serving.*"]),
+    packages=find_packages(
+        include=["tfrs_mm", "tfrs_mm.*", "pipelines", "pipelines.*", "serving", "serving.*"]
+    ),
     package_data={
         "tfrs_mm": ["presets/*.toml"],
         "serving": ["tf_serving/*", "tf_serving/**/*"],

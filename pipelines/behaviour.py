@@ -81,12 +81,16 @@ def run(
         _build(pipeline, logs, output_dir, catalogue["items"], settings, read, written)
         result = run_pipeline(pipeline)
     report = {**report_of(result), **catalogue, "seconds": round(time.monotonic() - started, 1)}
-    check_report(result, report, settings, [name for *_, name in logs], rejects_dir / "events.jsonl")
+    check_report(
+        result, report, settings, [name for *_, name in logs], rejects_dir / "events.jsonl"
+    )
     write_json(output_dir / BEHAVIOUR_DIR / "report.json", report)
     return report
 
 
-def behaviour_features(output_dir: str | os.PathLike[str], config: Config) -> tuple[FeatureSpec, ...]:
+def behaviour_features(
+    output_dir: str | os.PathLike[str], config: Config
+) -> tuple[FeatureSpec, ...]:
     """The features whose vocabularies the job wrote below `output_dir`."""
     folder = pathlib.Path(output_dir) / VOCABULARY_DIR
 
@@ -144,7 +148,9 @@ def _build(
         AsSingleton(event_names),
         AsSingleton(_cuts(pipeline, timelines, settings)),
     ).with_outputs(shards.TIMES, shards.TRAINING_EVENTS, shards.USER_IDS)
-    edges = made[shards.TIMES] | "FindTimeEdges" >> beam.CombineGlobally(TimeEdges(settings.time_buckets))
+    edges = made[shards.TIMES] | "FindTimeEdges" >> beam.CombineGlobally(
+        TimeEdges(settings.time_buckets)
+    )
     _ = (
         made[shards.TRAINING_EVENTS]
         | "CountItems" >> beam.Map(_count_items, num_items, AsSingleton(edges))
@@ -154,18 +160,21 @@ def _build(
     _ = (
         made[shards.USER_IDS]
         | "GatherUsers" >> beam.GroupByKey()
-        | "WriteUsers" >> beam.MapTuple(functools.partial(_write_users, str(vocabulary_dir / "users.txt")))
+        | "WriteUsers"
+        >> beam.MapTuple(functools.partial(_write_users, str(vocabulary_dir / "users.txt")))
     )
     rejects_path = output_dir / REJECTS_DIR / "events.jsonl"
     _ = checked[records.REJECTS] | "WriteRejects" >> WriteRejects(str(rejects_path))
 
 
-def _cuts(pipeline: beam.Pipeline, timelines: beam.PCollection, settings: DataConfig) -> beam.PCollection:
+def _cuts(
+    pipeline: beam.Pipeline, timelines: beam.PCollection, settings: DataConfig
+) -> beam.PCollection:
     """The one element is where the temporal split cuts, or None where each user is cut on their own."""
     if settings.split != "temporal":
         return pipeline | "NoCuts" >> beam.Create([None])
-    # Exact cuts need the global order: one worker holds 16 bytes of every event, and selects in about
-    # three times as much.
+    # Exact cuts need the global order: one worker holds 16 bytes of every event, and selects in
+    # about three times as much.
     return (
         timelines
         | "TakeMoments" >> beam.MapTuple(_moments)
@@ -191,7 +200,9 @@ def _find_cuts(_: int, columns: Iterable[tuple[np.ndarray, np.ndarray]]) -> tupl
     return cut_moments(np.concatenate(times), np.concatenate(positions))
 
 
-def _count_items(events: tuple[np.ndarray, np.ndarray], num_items: int, edges: np.ndarray) -> ItemCounts:
+def _count_items(
+    events: tuple[np.ndarray, np.ndarray], num_items: int, edges: np.ndarray
+) -> ItemCounts:
     return ItemCounts.from_events(*events, num_items, edges)
 
 
@@ -221,8 +232,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--output", required=True, metavar="DIR", help="takes vocabulary/, behaviour/ and rejects/"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder")
-    parser.add_argument("--config", metavar="FILE", help="TOML or JSON; the preset base where not given")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="overrides the file")
+    parser.add_argument(
+        "--config", metavar="FILE", help="TOML or JSON; the preset base where not given"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides the file"
+    )
     arguments, beam_args = parser.parse_known_args(argv)
     try:
         config = load_config(arguments.config, arguments.set)
@@ -236,7 +251,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # By its own name: what is pickled out of `__main__` would not meet this process's progress again.
+    # By its own name: what is pickled out of `__main__` would not meet this process's progress
+    # again.
     from pipelines import behaviour
 
     sys.exit(behaviour.main())

@@ -99,4 +99,6 @@ class _KeepFirst(beam.DoFn):
         rows = table.column(ROW).to_numpy()
         first = np.diff(rows, prepend=UNKNOWN_ROW) != 0
         self._repeated.inc(int((~first).sum()))
-        yield from table.filter(pa.array(first)).drop_columns([ROW_NUMBER]).combine_chunks().to_batches()
+        yield from (
+            table.filter(pa.array(first)).drop_columns([ROW_NUMBER]).combine_chunks().to_batches()
+        )

@@ -1,8 +1,8 @@
 """From a cell of the catalogue to what an encoder takes: one or more canonical arrays.
 
-A picture is one square of pixels, a text is one string, a sound is a list of log-mel patches, a film a
-list of frames. How the bytes are decoded is the business of `tfrs_mm.media`; what is read, and what
-makes an item's text, is decided here.
+A picture is one square of pixels, a text is one string, a sound is a list of log-mel patches, a
+film a list of frames. How the bytes are decoded is the business of `tfrs_mm.media`; what is read,
+and what makes an item's text, is decided here.
 """
 
 import functools
@@ -62,7 +62,11 @@ def decoder_of(
         return functools.partial(text_arrays, max_bytes=config.max_bytes)
     if modality is Modality.AUDIO and shape == (PATCH_FRAMES, NUM_MELS):
         return functools.partial(audio_arrays, max_seconds=config.max_seconds, **files)
-    if modality in (Modality.IMAGE, Modality.VIDEO) and len(shape) == 3 and shape == (shape[0], shape[0], 3):
+    if (
+        modality in (Modality.IMAGE, Modality.VIDEO)
+        and len(shape) == 3
+        and shape == (shape[0], shape[0], 3)
+    ):
         pixels = {"size_px": shape[0], "max_pixels": config.max_pixels, **files}
         if modality is Modality.IMAGE:
             return functools.partial(image_arrays, **pixels)
@@ -81,7 +85,9 @@ _INPUTS = {
 }
 
 
-def image_arrays(path: str, input_dir: str, size_px: int, max_bytes: int, max_pixels: int) -> np.ndarray:
+def image_arrays(
+    path: str, input_dir: str, size_px: int, max_bytes: int, max_pixels: int
+) -> np.ndarray:
     """`[1, size_px, size_px, 3]` uint8."""
     return decode_image(read_below(input_dir, path, max_bytes), size_px, max_pixels)[np.newaxis]
 

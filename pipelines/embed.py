@@ -114,7 +114,9 @@ class DecodeMedia(_CountedDoFn):
             if not cell:
                 self._count(MISSING)
                 continue
-            key = MediumKey(row, item_id, "title, description" if self._modality is Modality.TEXT else cell)
+            key = MediumKey(
+                row, item_id, "title, description" if self._modality is Modality.TEXT else cell
+            )
             try:
                 arrays = self._decoder(cell)
             except MediaError as error:

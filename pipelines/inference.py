@@ -1,8 +1,8 @@
 """Runs an exported encoder inside Beam's RunInference.
 
-An element is a key and a medium, `[n, ...]` arrays with n >= 1; the answer is the key and the mean of
-the n embeddings. RunInference loads one encoder a process and shares it among the threads. Beam's own
-TensorFlow handler is not used: it imports TensorFlow Hub.
+An element is a key and a medium, `[n, ...]` arrays with n >= 1; the answer is the key and the mean
+of the n embeddings. RunInference loads one encoder a process and shares it among the threads.
+Beam's own TensorFlow handler is not used: it imports TensorFlow Hub.
 """
 
 import importlib
@@ -17,8 +17,8 @@ from tfrs_mm.signatures import DEFAULT, ENCODER_INPUT, ENCODER_OUTPUT
 
 KeyT = TypeVar("KeyT")
 
-# Media are gathered until they fill this many batches: then few batches are not full. Texts weigh little,
-# and the more of them there are, the closer in length are those of one batch.
+# Media are gathered until they fill this many batches: then few batches are not full. Texts weigh
+# little, and the more of them there are, the closer in length are those of one batch.
 _BATCHES_GATHERED, _TEXT_BATCHES_GATHERED = 4, 16
 
 
@@ -35,7 +35,9 @@ class LoadedEncoder:
 
         for module in folder.requires:
             importlib.import_module(module)
-        self._model = tf.saved_model.load(folder.path)  # the signature alone would not keep the weights
+        self._model = tf.saved_model.load(
+            folder.path
+        )  # the signature alone would not keep the weights
         self._dtype = tf.as_dtype(folder.input_dtype)
         self._folder = folder
         if DEFAULT not in self._model.signatures:
@@ -57,7 +59,9 @@ class LoadedEncoder:
         embedding = self._signature(**{ENCODER_INPUT: tensor})[ENCODER_OUTPUT].numpy()
         wanted = (len(inputs), self._folder.dim)
         if embedding.shape != wanted:
-            raise ValueError(f"{self._folder.path} gave {embedding.shape} embeddings instead of {wanted}.")
+            raise ValueError(
+                f"{self._folder.path} gave {embedding.shape} embeddings instead of {wanted}."
+            )
         return embedding
 
 
@@ -69,15 +73,17 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
 
         Args:
             folder: the exported encoder.
-            batch_size: inputs of every call; what is missing in the last one is filled up, so that an
-                accelerator sees one shape only and an embedding does not depend on the runner's bundles.
+            batch_size: inputs of every call; what is missing in the last one is filled up, so that
+                an accelerator sees one shape only and an embedding does not depend on the runner's
+                bundles.
         """
         is_text = folder.input_dtype == "string"
         gathered = batch_size * (_TEXT_BATCHES_GATHERED if is_text else _BATCHES_GATHERED)
         super().__init__(
             min_batch_size=gathered,
             max_batch_size=gathered,
-            # Never more than a batch may hold: Beam would put an empty batch before such an element.
+            # Never more than a batch may hold: Beam would put an empty batch before such an
+            # element.
             element_size_fn=lambda element: min(len(element[1]), gathered),
         )
         self._folder = folder
@@ -95,13 +101,16 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
     ) -> Iterable[tuple[KeyT, np.ndarray]]:
         """The keys in their order, each with the mean over its medium's arrays."""
         media = [arrays for _, arrays in batch]
-        means = _means([len(arrays) for arrays in media], self._embed_all(np.concatenate(media), model))
+        means = _means(
+            [len(arrays) for arrays in media], self._embed_all(np.concatenate(media), model)
+        )
         return [(key, mean) for (key, _), mean in zip(batch, means, strict=True)]
 
     def get_num_bytes(self, batch: Sequence[tuple[KeyT, np.ndarray]]) -> int:
         """Bytes of the arrays; the base class would pickle them all to count."""
         return sum(
-            sum(map(len, arrays)) if arrays.dtype == object else arrays.nbytes for _, arrays in batch
+            sum(map(len, arrays)) if arrays.dtype == object else arrays.nbytes
+            for _, arrays in batch
         )
 
     def get_metrics_namespace(self) -> str:
@@ -117,7 +126,9 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
         embeddings = np.empty([len(arrays), self._folder.dim], np.float32)
         for start in range(0, len(arrays), self._batch_size):
             chosen = order[start : start + self._batch_size]
-            embeddings[chosen] = model.embed(_filled_up(arrays[chosen], self._batch_size))[: len(chosen)]
+            embeddings[chosen] = model.embed(_filled_up(arrays[chosen], self._batch_size))[
+                : len(chosen)
+            ]
         return embeddings
 
 
@@ -126,7 +137,9 @@ def _filled_up(arrays: np.ndarray, batch_size: int) -> np.ndarray:
     missing = batch_size - len(arrays)
     if missing == 0:
         return arrays
-    filling = np.full([missing, *arrays.shape[1:]], b"" if arrays.dtype == object else 0, arrays.dtype)
+    filling = np.full(
+        [missing, *arrays.shape[1:]], b"" if arrays.dtype == object else 0, arrays.dtype
+    )
     return np.concatenate([arrays, filling])
 
 

@@ -30,7 +30,8 @@ Embedding = tuple[int, np.ndarray]  # row, [dim] float32
 
 
 class WriteItems(beam.PTransform):
-    """`{"items": record batches, modality: (row, embedding)}` to `items-*.tfrecord.gz`; gives the paths.
+    """`{"items": record batches, modality: (row, embedding)}` to `items-*.tfrecord.gz`; gives the
+    paths.
 
     It is applied to a dict of collections.
     """
@@ -54,17 +55,24 @@ class WriteItems(beam.PTransform):
         """
         super().__init__()
         self._num_shards = num_shards
-        self._write = _WriteShard(output_dir, schema, num_shards, dict(category_vocabularies), separator)
+        self._write = _WriteShard(
+            output_dir, schema, num_shards, dict(category_vocabularies), separator
+        )
 
     def expand(self, branches: Any) -> beam.PCollection:
         """See the class."""
         shards = self._num_shards
         pipeline = next(iter(branches.values())).pipeline
-        keyed = {_SHARD: pipeline | "NameShards" >> beam.Create([(shard, shard) for shard in range(shards)])}
+        keyed = {
+            _SHARD: pipeline
+            | "NameShards" >> beam.Create([(shard, shard) for shard in range(shards)])
+        }
         for name, branch in branches.items():
             split = _split_items if name == _ITEMS else _key_embedding
             keyed[name] = branch | f"Shard_{name}" >> beam.FlatMap(split, shards)
-        return keyed | "MeetByShard" >> beam.CoGroupByKey() | "WriteShards" >> beam.ParDo(self._write)
+        return (
+            keyed | "MeetByShard" >> beam.CoGroupByKey() | "WriteShards" >> beam.ParDo(self._write)
+        )
 
 
 def _split_items(batch: pa.RecordBatch, shards: int) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -81,7 +89,12 @@ class _WriteShard(beam.DoFn):
     """One shard's items and embeddings to its file."""
 
     def __init__(
-        self, output_dir: str, schema: Schema, shards: int, vocabularies: dict[str, str], separator: str
+        self,
+        output_dir: str,
+        schema: Schema,
+        shards: int,
+        vocabularies: dict[str, str],
+        separator: str,
     ) -> None:
         self._output_dir, self._schema, self._shards = output_dir, schema, shards
         self._vocabulary_paths, self._separator = vocabularies, separator
@@ -89,7 +102,9 @@ class _WriteShard(beam.DoFn):
 
     def setup(self) -> None:
         self._spec = ExamplesSpec(self._schema).item
-        self._vocabularies = {name: Vocabulary.read(path) for name, path in self._vocabulary_paths.items()}
+        self._vocabularies = {
+            name: Vocabulary.read(path) for name, path in self._vocabulary_paths.items()
+        }
 
     def process(self, element: tuple[int, dict[str, Iterable]]) -> Iterator[str]:
         shard, parts = element
@@ -120,7 +135,9 @@ class _WriteShard(beam.DoFn):
             columns[modality.embedding_key] = np.stack(
                 [found.get(row, np.zeros(dim, np.float32)) for row in rows.tolist()]
             )
-            columns[modality.present_key] = np.array([row in found for row in rows.tolist()], np.int64)
+            columns[modality.present_key] = np.array(
+                [row in found for row in rows.tolist()], np.int64
+            )
         for feature in self._schema.categories:
             vocabulary = self._vocabularies[feature.name]
             columns[feature.name] = _category_rows(items, feature, vocabulary, self._separator)
@@ -133,7 +150,9 @@ def _titles(items: pa.Table) -> list[str]:
     return [title.strip() for title in items.column(examples.TITLE).to_pylist()]
 
 
-def _category_rows(items: pa.Table, feature: FeatureSpec, vocabulary: Vocabulary, separator: str) -> Ragged:
+def _category_rows(
+    items: pa.Table, feature: FeatureSpec, vocabulary: Vocabulary, separator: str
+) -> Ragged:
     """The rows of each item's categories, in the order of the cell, at most `feature.width` of them."""
     if feature.name not in items.column_names:
         return Ragged.of([[]] * items.num_rows)

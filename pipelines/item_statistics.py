@@ -10,7 +10,9 @@ from tfrs_mm.data.catalogue import ItemCounts
 _SUMMARY_POINTS = 4096
 _NO_EDGES = np.array([0, 1], np.int64)  # of the one bucket where there are no events
 
-Summary = tuple[np.ndarray, np.ndarray]  # distinct times, ascending, and how many events each stands for
+Summary = tuple[
+    np.ndarray, np.ndarray
+]  # distinct times, ascending, and how many events each stands for
 
 
 def summarise_times(times: np.ndarray) -> Summary:

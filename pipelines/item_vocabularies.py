@@ -17,12 +17,17 @@ REPEATED = "item_id is repeated"
 
 
 def write_item_vocabularies(
-    input_dir: pathlib.Path, vocabulary_dir: pathlib.Path, rejects_path: pathlib.Path, settings: DataConfig
+    input_dir: pathlib.Path,
+    vocabulary_dir: pathlib.Path,
+    rejects_path: pathlib.Path,
+    settings: DataConfig,
 ) -> dict[str, Any]:
-    """Writes `items.txt`, one file for each category column that the catalogue has, and the rejects.
+    """Writes `items.txt`, one file for each category column that the catalogue has, and the
+    rejects.
 
-    The first row of a repeated id counts. Category values are ordered by how many items have them, then
-    by name. An illegal value of a category costs the item that value only, and is told in the rejects.
+    The first row of a repeated id counts. Category values are ordered by how many items have them,
+    then by name. An illegal value of a category costs the item that value only, and is told in the
+    rejects.
 
     Returns:
         Counters: items, rejected rows, rejected category values, and the category columns found.
@@ -34,7 +39,9 @@ def write_item_vocabularies(
     path = input_dir / settings.items
     names = column_names(path, input_dir, (ITEM_ID,))
     categories = [name for name in settings.category_columns if name in names]
-    counts: dict[str, collections.Counter[str]] = {name: collections.Counter() for name in categories}
+    counts: dict[str, collections.Counter[str]] = {
+        name: collections.Counter() for name in categories
+    }
     ids: dict[str, None] = {}
     rejects: list[dict[str, Any]] = []
     rejected_values = 0
@@ -50,7 +57,9 @@ def write_item_vocabularies(
             continue
         ids[item_id] = None
         for name in categories:
-            values = {part.strip() for part in record[name].split(settings.category_separator)} - {""}
+            values = {part.strip() for part in record[name].split(settings.category_separator)} - {
+                ""
+            }
             for value in sorted(values):
                 fault = id_fault(value)
                 if fault:
@@ -59,7 +68,9 @@ def write_item_vocabularies(
                 else:
                     counts[name][value] += 1
     if not ids:
-        raise UserError(f"the catalogue {path} holds no item. Give one with a usable row below its header.")
+        raise UserError(
+            f"the catalogue {path} holds no item. Give one with a usable row below its header."
+        )
     Vocabulary(tuple(ids)).write(vocabulary_dir / "items.txt")
     for name, counter in counts.items():
         ordered = sorted(counter, key=lambda value, counter=counter: (-counter[value], value))
@@ -87,6 +98,7 @@ def _records(
 def _write_lines(path: pathlib.Path, rejects: list[dict[str, Any]]) -> None:
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(
-        "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects), encoding="utf-8"
+        "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects),
+        encoding="utf-8",
     )
     os.replace(temporary, path)

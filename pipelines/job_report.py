@@ -43,8 +43,8 @@ def check_report(
     """Refuses what a job made of input that is not what it should be.
 
     Raises:
-        UserError: a log could not be read to its end, there is no event, too many were rejected, none is
-            left to learn from, or a temporal split lacks times.
+        UserError: a log could not be read to its end, there is no event, too many were rejected,
+            none is left to learn from, or a temporal split lacks times.
     """
     faults = sorted(counters(result, records.FAULTS))
     if faults:
@@ -52,7 +52,9 @@ def check_report(
     where = f"the logs ({', '.join(logs[:_SHOWN])}{', ...' if len(logs) > _SHOWN else ''})"
     read, rejected = report[READ], report[REJECTED]
     if read == 0:
-        raise UserError(f"{where} hold no event. Give a log with at least one row below its header.")
+        raise UserError(
+            f"{where} hold no event. Give a log with at least one row below its header."
+        )
     if rejected > settings.max_reject_share * read or rejected == read:
         raise UserError(
             f"{rejected} of {read} events of {where} were rejected; `data.max_reject_share` allows a share "
@@ -76,4 +78,6 @@ def _examples(reasons: dict[str, int], rejects_path: pathlib.Path) -> str:
             reject = json.loads(line)
             places.setdefault(reject["reason"], reject["where"])
     frequent = sorted(reasons, key=lambda reason: (-reasons[reason], reason))[:_SHOWN]
-    return "; ".join(f"{reason} ({reasons[reason]}, such as {places[reason]})" for reason in frequent)
+    return "; ".join(
+        f"{reason} ({reasons[reason]}, such as {places[reason]})" for reason in frequent
+    )

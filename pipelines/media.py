@@ -1,8 +1,8 @@
 """The media job: items.csv and its files to item records with one embedding for each modality.
 
-Each line of the catalogue is looked up in the vocabulary; each of its media is decoded, embedded by an
-exported encoder, and the branches meet again by row. A medium that is missing or broken costs the item
-that modality only. Run it from a shell with `python -m pipelines.media`.
+Each line of the catalogue is looked up in the vocabulary; each of its media is decoded, embedded by
+an exported encoder, and the branches meet again by row. A medium that is missing or broken costs
+the item that modality only. Run it from a shell with `python -m pipelines.media`.
 """
 
 import argparse
@@ -54,15 +54,16 @@ def run(
         encoders: the exported encoder of each modality of the schema.
         schema: of the item records.
         beam_args: options for Beam.
-        vocabulary_dir: holds items.txt and one file for each category; where not given, `vocabulary`
-            below `output_dir`.
+        vocabulary_dir: holds items.txt and one file for each category; where not given,
+            `vocabulary` below `output_dir`.
 
     Returns:
-        What `items/report.json` says: how many items there are, and for each modality the share that
-        has it, how many lack it, how many were rejected and why; and the seconds it took.
+        What `items/report.json` says: how many items there are, and for each modality the share
+        that has it, how many lack it, how many were rejected and why; and the seconds it took.
 
     Raises:
-        UserError: the catalogue, the vocabulary or an encoder is missing, or they do not fit each other.
+        UserError: the catalogue, the vocabulary or an encoder is missing, or they do not fit each
+            other.
     """
     started = time.monotonic()
     input_dir, output_dir = pathlib.Path(input_dir).resolve(), pathlib.Path(output_dir)
@@ -76,7 +77,16 @@ def run(
         (output_dir / name).mkdir(exist_ok=True)
     pipeline = new_pipeline(beam_args)
     with job_progress.shown("embed media", num_items * len(folders), "media") as progress:
-        _build(pipeline, input_dir, output_dir.resolve(), vocabulary_dir, config, folders, schema, progress)
+        _build(
+            pipeline,
+            input_dir,
+            output_dir.resolve(),
+            vocabulary_dir,
+            config,
+            folders,
+            schema,
+            progress,
+        )
         result = run_pipeline(pipeline)
     report = _report(result, schema, time.monotonic() - started)
     if report["items"] != num_items:
@@ -100,9 +110,16 @@ def _build(
 ) -> None:
     """Adds the whole job to the pipeline."""
     categories = [feature.name for feature in schema.categories]
-    columns = ["title", "description", *(f"{modality.value}_path" for modality in folders), *categories]
+    columns = [
+        "title",
+        "description",
+        *(f"{modality.value}_path" for modality in folders),
+        *categories,
+    ]
     items = pipeline | "ReadItems" >> catalogue.ReadItems(
-        str(input_dir / config.data.items), str(vocabulary_dir / "items.txt"), list(dict.fromkeys(columns))
+        str(input_dir / config.data.items),
+        str(vocabulary_dir / "items.txt"),
+        list(dict.fromkeys(columns)),
     )
     branches, rejects = {"items": items}, [pipeline | "NoRejectsYet" >> beam.Create([])]
     for modality, folder in folders.items():
@@ -140,7 +157,9 @@ def _report(result: PipelineResult, schema: Schema, seconds: float) -> dict[str,
         "items": items,
         catalogue.UNKNOWN: lines.get(catalogue.UNKNOWN, 0),
         catalogue.REPEATED: lines.get(catalogue.REPEATED, 0),
-        "share": {name: round(counts.get(PRESENT, 0) / max(items, 1), 6) for name, counts in found.items()},
+        "share": {
+            name: round(counts.get(PRESENT, 0) / max(items, 1), 6) for name, counts in found.items()
+        },
         "present": {name: counts.get(PRESENT, 0) for name, counts in found.items()},
         "missing": {name: counts.get(MISSING, 0) for name, counts in found.items()},
         "rejected": {
@@ -183,7 +202,9 @@ def _parser() -> argparse.ArgumentParser:
         "--vocabulary data/films/vocabulary --encoders data/films/encoders",
         allow_abbrev=False,
     )
-    parser.add_argument("--input", required=True, metavar="DIR", help="items.csv and the files it names")
+    parser.add_argument(
+        "--input", required=True, metavar="DIR", help="items.csv and the files it names"
+    )
     parser.add_argument("--output", required=True, metavar="DIR", help="takes items/ and rejects/")
     parser.add_argument(
         "--vocabulary", required=True, type=pathlib.Path, metavar="DIR",
@@ -194,13 +215,18 @@ def _parser() -> argparse.ArgumentParser:
         help="one exported encoder for each modality, in a folder of its name",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder")
-    parser.add_argument("--config", metavar="FILE", help="TOML or JSON; the preset base where not given")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="overrides the file")
+    parser.add_argument(
+        "--config", metavar="FILE", help="TOML or JSON; the preset base where not given"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides the file"
+    )
     return parser
 
 
 if __name__ == "__main__":
-    # By its own name: what is pickled out of `__main__` would not meet this process's progress again.
+    # By its own name: what is pickled out of `__main__` would not meet this process's progress
+    # again.
     from pipelines import media
 
     sys.exit(media.main())

@@ -43,7 +43,10 @@ def checked_vocabularies(directory: pathlib.Path, schema: Schema) -> int:
     Raises:
         UserError: one is missing, is not that of the schema, or there is no item.
     """
-    for feature, name in [(schema.feature("item"), "items"), *((f, f.name) for f in schema.categories)]:
+    for feature, name in [
+        (schema.feature("item"), "items"),
+        *((f, f.name) for f in schema.categories),
+    ]:
         path = directory / f"{name}.txt"
         size = Vocabulary.read(path).size
         if size != feature.size:
@@ -52,7 +55,9 @@ def checked_vocabularies(directory: pathlib.Path, schema: Schema) -> int:
                 "Use the schema and the vocabularies of one run of `tfrs-mm preprocess`."
             )
     if schema.num_items == 0:
-        raise UserError(f"{directory / 'items.txt'} holds no item. Give a catalogue with at least one.")
+        raise UserError(
+            f"{directory / 'items.txt'} holds no item. Give a catalogue with at least one."
+        )
     return schema.num_items
 
 

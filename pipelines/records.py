@@ -1,7 +1,8 @@
-"""Event logs as Arrow record batches: found, read in blocks, checked column by column, divided by user.
+"""Event logs as Arrow record batches: found, read in blocks, checked column by column, divided by
+user.
 
-One element is a record batch, never one event. What is wrong with a row is said in a reject; the rest
-of the batch goes on.
+One element is a record batch, never one event. What is wrong with a row is said in a reject; the
+rest of the batch goes on.
 """
 
 import pathlib
@@ -17,7 +18,14 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.job_progress import JobProgress
-from pipelines.tables import REPLACEMENT, ROW_NUMBER, BrokenRow, check_below, column_names, read_table
+from pipelines.tables import (
+    REPLACEMENT,
+    ROW_NUMBER,
+    BrokenRow,
+    check_below,
+    column_names,
+    read_table,
+)
 from tfrs_mm.data.vocabulary import Vocabulary, is_legal_id
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import UNKNOWN_ROW
@@ -32,7 +40,9 @@ DEFAULT_EVENT = "interaction"  # where a log has no column `event`, or a row not
 NAMESPACE = "behaviour"
 READ, REJECTED, WITHOUT_TIME = "events read", "events rejected", "events without time"
 REASONS = "behaviour/reasons"  # namespace of counters, one for each reason to reject an event
-FAULTS = "behaviour/faults"  # namespace of counters, one for each file that could not be read to its end
+FAULTS = (
+    "behaviour/faults"  # namespace of counters, one for each file that could not be read to its end
+)
 NOT_AS_WIDE = "the row has not as many cells as the header"
 REJECTS, EVENT_NAMES = "rejects", "event names"  # outputs beside the batches
 
@@ -60,11 +70,12 @@ def find_files(input_dir: pathlib.Path, pattern: str) -> list[pathlib.Path]:
 
 
 class ReadEvents(beam.DoFn):
-    """A log `(place, path, name)` to `(partition, checked batch)`, the events of a user in one partition.
+    """A log `(place, path, name)` to `(partition, checked batch)`, the events of a user in one
+    partition.
 
-    `place` orders the logs, `name` stands in the rejects. Every partition gets a batch of every block,
-    be it an empty one. A file that cannot be read to its end is told by a counter in `FAULTS`, since no
-    runner hands an exception over as it was.
+    `place` orders the logs, `name` stands in the rejects. Every partition gets a batch of every
+    block, be it an empty one. A file that cannot be read to its end is told by a counter in
+    `FAULTS`, since no runner hands an exception over as it was.
     """
 
     def __init__(self, items_path: str, partitions: int, progress: JobProgress) -> None:
@@ -120,13 +131,16 @@ def check_events(
         name: of the file, said in the rejects.
 
     Returns:
-        A batch of `user_id`, `event` (strings), `item` (int64 row), `time` (float64; of a row without
-        timestamp its `order`, else 0), `untimed` (bool) and `position` (int64, in the whole input).
+        A batch of `user_id`, `event` (strings), `item` (int64 row), `time` (float64; of a row
+        without timestamp its `order`, else 0), `untimed` (bool) and `position` (int64, in the whole
+        input).
     """
     columns = {column: batch.column(column) for column in batch.schema.names}
     item_rows = items.rows_of(columns[ITEM_ID])
     times, untimed, time_faults = _times(columns)
-    event_faults = _id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []  # it may be empty
+    event_faults = (
+        _id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []
+    )  # it may be empty
     # Where several hold, the first is said.
     faults = [
         *_id_faults(USER_ID, columns[USER_ID]),
@@ -152,7 +166,9 @@ def check_events(
     )
     bad = np.flatnonzero(fault >= 0)
     rejects = []
-    for number, record in zip(fault[bad].tolist(), batch.take(pa.array(bad)).to_pylist(), strict=True):
+    for number, record in zip(
+        fault[bad].tolist(), batch.take(pa.array(bad)).to_pylist(), strict=True
+    ):
         row = record.pop(ROW_NUMBER)
         rejects.append(_reject(faults[number][0], name, row, record))
     return checked.filter(good), rejects
@@ -161,7 +177,9 @@ def check_events(
 def partition_of(users: pa.Array, partitions: int) -> np.ndarray:
     """The partition of each of `[n]` user ids, by a hash that is the same on every machine."""
     encoded = users.dictionary_encode()
-    hashes = [zlib.crc32(user.encode("utf-8")) % partitions for user in encoded.dictionary.to_pylist()]
+    hashes = [
+        zlib.crc32(user.encode("utf-8")) % partitions for user in encoded.dictionary.to_pylist()
+    ]
     return np.array(hashes, np.int64)[encoded.indices.to_numpy()]
 
 

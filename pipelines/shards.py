@@ -32,7 +32,9 @@ _COUNTERS = (REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, WINDOWS)
 class WriteShards(beam.DoFn):
     """`(partition, Timelines)` to files. A shard appears whole, so doing a bundle again is harmless."""
 
-    def __init__(self, folder: str, num_items: int, settings: DataConfig, progress: JobProgress) -> None:
+    def __init__(
+        self, folder: str, num_items: int, settings: DataConfig, progress: JobProgress
+    ) -> None:
         """Says where to and how.
 
         Args:

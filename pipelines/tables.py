@@ -1,8 +1,8 @@
 """CSV tables as Arrow record batches of strings, each row with its number.
 
 Rows are numbered as records of the file, the header being row 1; a line break inside quotes ends no
-record. A record of another width than the header is handed over beside the batches; a byte that is no
-UTF-8 becomes U+FFFD and costs nothing else.
+record. A record of another width than the header is handed over beside the batches; a byte that is
+no UTF-8 becomes U+FFFD and costs nothing else.
 """
 
 import codecs
@@ -51,7 +51,9 @@ def check_below(input_dir: pathlib.Path, relative: str, argument: str) -> None:
         UserError: there is no such folder, or the path is empty, absolute or leads out of it.
     """
     if not input_dir.is_dir():
-        raise UserError(f"the input folder {input_dir} does not exist. Give one with logs and catalogue.")
+        raise UserError(
+            f"the input folder {input_dir} does not exist. Give one with logs and catalogue."
+        )
     path = pathlib.PurePath(relative)
     if not path.parts or path.is_absolute() or ".." in path.parts:
         raise UserError(
@@ -64,13 +66,15 @@ def column_names(path: pathlib.Path, input_dir: pathlib.Path, needed: Sequence[s
     """The header of a table.
 
     Raises:
-        UserError: the table is missing, lies elsewhere behind a link, is empty or no CSV, or lacks a
-            column that is needed or has one twice.
+        UserError: the table is missing, lies elsewhere behind a link, is empty or no CSV, or lacks
+            a column that is needed or has one twice.
     """
     if not path.is_file():
         raise UserError(f"the table {path} does not exist. Put it there, or name another one.")
     if not path.resolve().is_relative_to(input_dir.resolve()):
-        raise UserError(f"{path} leads out of the input folder {input_dir}. Put the file itself there.")
+        raise UserError(
+            f"{path} leads out of the input folder {input_dir}. Put the file itself there."
+        )
     if path.stat().st_size == 0:
         raise UserError(f"the table {path} is empty. Give a CSV file with a header line.")
     try:
@@ -81,15 +85,22 @@ def column_names(path: pathlib.Path, input_dir: pathlib.Path, needed: Sequence[s
         ) from error
     absent = [name for name in needed if name not in names]
     if absent:
-        raise UserError(f"the table {path} has no column {absent}; it has {names}. Rename or add it.")
+        raise UserError(
+            f"the table {path} has no column {absent}; it has {names}. Rename or add it."
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UserError(f"the table {path} has the columns {twice} more than once. Rename or remove one.")
+        raise UserError(
+            f"the table {path} has the columns {twice} more than once. Rename or remove one."
+        )
     return names
 
 
-def read_table(path: str, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, list[BrokenRow]]]:
-    """The wanted columns of a table as strings, with an int64 column `ROW_NUMBER`, a block at a time.
+def read_table(
+    path: str, columns: Sequence[str]
+) -> Iterator[tuple[pa.RecordBatch, list[BrokenRow]]]:
+    """The wanted columns of a table as strings, with an int64 column `ROW_NUMBER`, a block at a
+    time.
 
     Args:
         path: of the table; a compressed one is recognised by its name.
@@ -110,7 +121,9 @@ def read_table(path: str, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBat
         with _bytes_of(path) as file, _open(file, names, broken) as reader:
             for batch in reader:
                 # The reader is some blocks ahead, so `broken` may tell of rows behind this batch.
-                waiting = [number for number in waiting if number >= first] + [row.number for row in broken]
+                waiting = [number for number in waiting if number >= first] + [
+                    row.number for row in broken
+                ]
                 numbers = _numbers(first, batch.num_rows, waiting)
                 first = int(numbers[-1]) + 1 if len(numbers) else first
                 yield _numbered(batch.columns, names, numbers), list(broken)
@@ -130,7 +143,9 @@ def _numbers(first: int, count: int, left_out: Sequence[int]) -> np.ndarray:
     return candidates[~np.isin(candidates, left_out)][:count]
 
 
-def _numbered(columns: Sequence[pa.Array], names: Sequence[str], numbers: np.ndarray) -> pa.RecordBatch:
+def _numbered(
+    columns: Sequence[pa.Array], names: Sequence[str], numbers: np.ndarray
+) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*columns, pa.array(numbers)], [*names, ROW_NUMBER])
 
 

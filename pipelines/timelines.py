@@ -19,7 +19,8 @@ LEFT_OUT = "events of users without training"
 
 @dataclasses.dataclass(frozen=True)
 class Timelines:
-    """Events of a partition, sorted by user, time and position; each item of a user once, the first time.
+    """Events of a partition, sorted by user, time and position; each item of a user once, the first
+    time.
 
     Attributes:
         user_ids: sorted; user u owns the events `starts[u]` to `ends[u]`.
@@ -73,7 +74,8 @@ def sort_timelines(batches: Iterable[pa.RecordBatch]) -> Timelines:
 
 def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     """Strings as places in their own sorted list."""
-    # Encoded before the chunks are joined: the ids of a large partition need not fit into one array.
+    # Encoded before the chunks are joined: the ids of a large partition need not fit into one
+    # array.
     encoded = column.dictionary_encode().combine_chunks()
     names = encoded.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)

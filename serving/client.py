@@ -51,7 +51,9 @@ class Query:
 class RecommenderClient:
     """A client of one model; it may be used from several threads, and closed or used in `with`."""
 
-    def __init__(self, url: str, model_name: str = DEFAULT_MODEL_NAME, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, url: str, model_name: str = DEFAULT_MODEL_NAME, timeout_s: float = 10.0
+    ) -> None:
         """Remembers where to ask; nothing is sent yet.
 
         Args:
@@ -68,7 +70,8 @@ class RecommenderClient:
 
     @classmethod
     def in_process(cls, model_dir: str | os.PathLike[str]) -> "RecommenderClient":
-        """A client of the newest version in `model_dir`, loaded into this process; no server is asked.
+        """A client of the newest version in `model_dir`, loaded into this process; no server is
+        asked.
 
         Raises:
             UserError: there is no model, or it cannot be loaded.
@@ -176,7 +179,9 @@ class RecommenderClient:
 def _recommendations(item_ids: np.ndarray, scores: np.ndarray) -> list[Recommendation]:
     decoded = (item_id.decode("utf-8") for item_id in item_ids)
     pairs = zip(decoded, scores.tolist(), strict=True)
-    return [Recommendation(item_id, score) for item_id, score in pairs if item_id != signatures.EMPTY_ID]
+    return [
+        Recommendation(item_id, score) for item_id, score in pairs if item_id != signatures.EMPTY_ID
+    ]
 
 
 def _id_column(ids: Sequence[str], argument: str) -> np.ndarray:

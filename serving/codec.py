@@ -1,7 +1,7 @@
 """Arrays to and from the two forms in which tensors travel: TensorProto and JSON.
 
-Both follow TF Serving: values in the typed fields of a TensorProto, strings in JSON as UTF-8 text or
-as `{"b64": ...}`, and the tokens NaN, Infinity and -Infinity for what JSON has no number for.
+Both follow TF Serving: values in the typed fields of a TensorProto, strings in JSON as UTF-8 text
+or as `{"b64": ...}`, and the tokens NaN, Infinity and -Infinity for what JSON has no number for.
 """
 
 import base64
@@ -45,7 +45,8 @@ def array_from_proto(label: str, proto: "TensorProto") -> np.ndarray:
 
     Args:
         label: what errors call it, such as `input 'user_id'`.
-        proto: where it gives fewer values than its shape has places, the last one (or zero) fills up.
+        proto: where it gives fewer values than its shape has places, the last one (or zero) fills
+            up.
 
     Raises:
         RequestError: dtype, shape and values do not belong together.
@@ -53,7 +54,9 @@ def array_from_proto(label: str, proto: "TensorProto") -> np.ndarray:
     dtype = dtype_numbered(proto.dtype)
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
-        raise invalid(f"{label} has a shape that is not known in full. Give every dimension's size.")
+        raise invalid(
+            f"{label} has a shape that is not known in full. Give every dimension's size."
+        )
     size = math.prod(shape)
     if proto.tensor_content:
         return _from_content(label, proto.tensor_content, dtype, shape)
@@ -81,7 +84,8 @@ def array_from_proto(label: str, proto: "TensorProto") -> np.ndarray:
 def _from_content(label: str, content: bytes, dtype: DType, shape: tuple[int, ...]) -> np.ndarray:
     if dtype.is_string:
         raise RequestError(
-            Code.UNIMPLEMENTED, f"{label} holds strings in tensor_content. Put them into string_val."
+            Code.UNIMPLEMENTED,
+            f"{label} holds strings in tensor_content. Put them into string_val.",
         )
     wanted = math.prod(shape) * dtype.numpy.itemsize
     if len(content) != wanted:
@@ -106,7 +110,9 @@ def array_to_json(array: np.ndarray, name: str) -> Any:
     if dtype.is_string:
         flat = np.empty(array.size, object)
         if name.endswith("_bytes"):
-            flat[:] = [{BASE64_KEY: base64.b64encode(value).decode("ascii")} for value in array.ravel()]
+            flat[:] = [
+                {BASE64_KEY: base64.b64encode(value).decode("ascii")} for value in array.ravel()
+            ]
         else:
             try:
                 flat[:] = [value.decode("utf-8") for value in array.ravel()]
@@ -195,7 +201,11 @@ def _leaf(value: Any, dtype: DType) -> Any:
                 return value.encode("utf-8")
             except UnicodeEncodeError as error:
                 raise ValueError("text that is not Unicode (half a surrogate pair)") from error
-        if isinstance(value, dict) and list(value) == [BASE64_KEY] and isinstance(value[BASE64_KEY], str):
+        if (
+            isinstance(value, dict)
+            and list(value) == [BASE64_KEY]
+            and isinstance(value[BASE64_KEY], str)
+        ):
             return _from_base64(value[BASE64_KEY])
         raise ValueError(_described(value))
     kind = dtype.numpy.kind

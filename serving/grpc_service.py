@@ -41,7 +41,9 @@ def start(model: ServedModel, host: str, port: int, max_request_bytes: int) -> t
             ("grpc.so_reuseport", 0),
         ],
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(model), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(model), server
+    )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(model), server)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
@@ -80,7 +82,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 f'Serving signature key "{name}" not found; there are {", ".join(version.signature_names)}.',
             )
         inputs = {
-            name: array_from_proto(f"input '{name}'", proto) for name, proto in request.inputs.items()
+            name: array_from_proto(f"input '{name}'", proto)
+            for name, proto in request.inputs.items()
         }
         outputs = signature.predict(inputs, request.output_filter)
         response = predict_pb2.PredictResponse()

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("serving")
 
-_LINGER_S = 2.0  # how long a refused body is read and thrown away, so that the sender sees the refusal
+_LINGER_S = (
+    2.0  # how long a refused body is read and thrown away, so that the sender sees the refusal
+)
 _CHUNK_BYTES = 1 << 16
 
 
@@ -105,9 +107,13 @@ class RestHandler(BaseHTTPRequestHandler):
     def _body_size(self) -> int:
         announced = self.headers.get("Content-Length")
         if announced is None or "Transfer-Encoding" in self.headers:
-            raise _Refused(HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length, and no Transfer-Encoding.")
+            raise _Refused(
+                HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length, and no Transfer-Encoding."
+            )
         if not re.fullmatch("[0-9]{1,18}", announced):
-            raise _Refused(HTTPStatus.BAD_REQUEST, f"Content-Length must be digits, received {announced!r}.")
+            raise _Refused(
+                HTTPStatus.BAD_REQUEST, f"Content-Length must be digits, received {announced!r}."
+            )
         size, limit = int(announced), self.server.max_request_bytes
         if size > limit:
             raise _Refused(
@@ -133,7 +139,9 @@ class RestHandler(BaseHTTPRequestHandler):
             missing -= len(part)
         return b"".join(parts)
 
-    def _reply(self, status: int, value: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    def _reply(
+        self, status: int, value: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> None:
         body = rest.to_bytes(value)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -148,7 +156,9 @@ class RestHandler(BaseHTTPRequestHandler):
     def _refuse(self, refusal: _Refused) -> None:
         """Replies and closes, since the body was not read: what follows on the connection has no meaning."""
         self.close_connection = True
-        self._reply(refusal.status, {"error": refusal.message}, {**refusal.headers, "Connection": "close"})
+        self._reply(
+            refusal.status, {"error": refusal.message}, {**refusal.headers, "Connection": "close"}
+        )
         deadline = time.monotonic() + _LINGER_S
         try:
             self.connection.shutdown(socket.SHUT_WR)
@@ -160,4 +170,6 @@ class RestHandler(BaseHTTPRequestHandler):
 
 
 def _late(size: int, missing: int) -> _Refused:
-    return _Refused(HTTPStatus.REQUEST_TIMEOUT, f"Only {size - missing} of {size} bytes came in time.")
+    return _Refused(
+        HTTPStatus.REQUEST_TIMEOUT, f"Only {size - missing} of {size} bytes came in time."
+    )

@@ -31,7 +31,12 @@ class RestServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, model: ServedModel, host: str, port: int, max_request_bytes: int, request_timeout_s: float
+        self,
+        model: ServedModel,
+        host: str,
+        port: int,
+        max_request_bytes: int,
+        request_timeout_s: float,
     ) -> None:
         self.model = model
         self.max_request_bytes, self.request_timeout_s = max_request_bytes, request_timeout_s

@@ -1,7 +1,7 @@
 """Finding the versions of a SavedModel in a folder, and loading one into this process.
 
-A model's ops must be registered before it is loaded. TensorFlow's own always are; those of ScaNN are
-registered by importing it, which happens here once a model turns out to need them.
+A model's ops must be registered before it is loaded. TensorFlow's own always are; those of ScaNN
+are registered by importing it, which happens here once a model turns out to need them.
 """
 
 import logging
@@ -43,10 +43,14 @@ def find_versions(model_dir: str | os.PathLike[str]) -> dict[int, pathlib.Path]:
         if path.is_dir() and re.fullmatch("[0-9]+", path.name)
     )
     if not numbered:
-        raise UserError(f"{root} holds no model: it has no version folder such as 1/{_SAVED_MODEL}. {remedy}")
+        raise UserError(
+            f"{root} holds no model: it has no version folder such as 1/{_SAVED_MODEL}. {remedy}"
+        )
     for _, path in numbered:
         if not (path / _SAVED_MODEL).is_file():
-            raise UserError(f"{path} holds no model: it has no {_SAVED_MODEL}. Export it again or remove it.")
+            raise UserError(
+                f"{path} holds no model: it has no {_SAVED_MODEL}. Export it again or remove it."
+            )
     return dict(numbered)
 
 
@@ -63,18 +67,23 @@ def read_signature_defs(path: pathlib.Path) -> dict[str, Any]:
     try:
         saved.ParseFromString((path / _SAVED_MODEL).read_bytes())
     except DecodeError as error:
-        raise UserError(f"{path / _SAVED_MODEL} is damaged: {error}. Export the model again.") from error
+        raise UserError(
+            f"{path / _SAVED_MODEL} is damaged: {error}. Export the model again."
+        ) from error
     for graph in saved.meta_graphs:
         if _TAG in graph.meta_info_def.tags:
             return dict(graph.signature_def)
-    raise UserError(f"{path} holds no graph with the tag {_TAG!r}, so it cannot be served. Export it again.")
+    raise UserError(
+        f"{path} holds no graph with the tag {_TAG!r}, so it cannot be served. Export it again."
+    )
 
 
 def load(path: pathlib.Path) -> Any:
     """The loaded SavedModel of a version folder.
 
     Raises:
-        UserError: it cannot be loaded; where a library's ops are missing, the extra to install is named.
+        UserError: it cannot be loaded; where a library's ops are missing, the extra to install is
+            named.
     """
     import tensorflow as tf
 
@@ -97,11 +106,15 @@ def _register(op: str, path: pathlib.Path, cause: Exception) -> None:
     for prefix, library in _OP_LIBRARIES:
         if op.startswith(prefix):
             package = library.split(".")[0]
-            logger.warning("%s uses the op %s, which comes with %s; importing that.", path, op, package)
+            logger.warning(
+                "%s uses the op %s, which comes with %s; importing that.", path, op, package
+            )
             try:
                 _runtime.import_optional(library)
             except ImportError as error:
-                raise UserError(f"{path} uses the op {op}, which is not registered here. {error}") from error
+                raise UserError(
+                    f"{path} uses the op {op}, which is not registered here. {error}"
+                ) from error
             return
     raise _not_loaded(path, cause) from cause
 

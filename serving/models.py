@@ -29,7 +29,8 @@ class Signature:
         """The outputs, or those that `output_filter` names.
 
         Raises:
-            RequestError: the inputs do not fit the signature, an output is unknown, or the model refused.
+            RequestError: the inputs do not fit the signature, an output is unknown, or the model
+                refused.
         """
         import tensorflow as tf
 
@@ -89,7 +90,9 @@ class ModelVersion:
 class ServedModel:
     """All loaded versions of one model under the name by which clients ask for it."""
 
-    def __init__(self, name: str, model_dir: str | os.PathLike[str], versions: Sequence[int] = ()) -> None:
+    def __init__(
+        self, name: str, model_dir: str | os.PathLike[str], versions: Sequence[int] = ()
+    ) -> None:
         """Loads the model.
 
         Args:
@@ -151,7 +154,10 @@ class ServedModel:
 
 
 def _declared(tensor_infos: Mapping[str, Any]) -> dict[str, DeclaredTensor]:
-    return {name: DeclaredTensor.from_tensor_info(name, tensor_infos[name]) for name in sorted(tensor_infos)}
+    return {
+        name: DeclaredTensor.from_tensor_info(name, tensor_infos[name])
+        for name in sorted(tensor_infos)
+    }
 
 
 def _reason(message: str) -> str:

@@ -2,8 +2,8 @@
 
 The rules are TF Serving's: a signature with one input takes its value bare, one output is answered
 bare; with several, rows are objects and columns are one object. Two things are stricter: a column
-request with a name that the signature does not have is refused, as a row request is, and all missing
-names are listed at once.
+request with a name that the signature does not have is refused, as a row request is, and all
+missing names are listed at once.
 """
 
 import enum
@@ -52,7 +52,9 @@ def signature_name_of(document: Mapping[str, Any]) -> str:
     """
     name = document.get(_SIGNATURE, "")
     if not isinstance(name, str):
-        raise invalid(f"'{_SIGNATURE}' key must be a string value, received {json.dumps(name)[:60]}.")
+        raise invalid(
+            f"'{_SIGNATURE}' key must be a string value, received {json.dumps(name)[:60]}."
+        )
     return name
 
 
@@ -66,7 +68,9 @@ def read_inputs(
     """
     if (_ROWS in document) == (_COLUMNS in document):
         if _ROWS in document:
-            raise invalid(f"expecting only one of '{_COLUMNS}' or '{_ROWS}' keys to exist, received both.")
+            raise invalid(
+                f"expecting only one of '{_COLUMNS}' or '{_ROWS}' keys to exist, received both."
+            )
         raise invalid(f"Missing '{_COLUMNS}' or '{_ROWS}' key")
     if _ROWS in document:
         columns, form = _columns_of_rows(document[_ROWS], declared), Form.ROW
@@ -118,7 +122,9 @@ def _columns_of_rows(rows: Any, declared: Mapping[str, DeclaredTensor]) -> dict[
             )
         for index, row in enumerate(rows):
             if _is_object(row):
-                raise invalid(f"Expecting value/list but got object at item {index} of '{_ROWS}' list.")
+                raise invalid(
+                    f"Expecting value/list but got object at item {index} of '{_ROWS}' list."
+                )
         return dict.fromkeys(declared, rows)
     for index, row in enumerate(rows):
         if not _is_object(row):
@@ -134,7 +140,9 @@ def _is_object(value: Any) -> bool:
     )
 
 
-def _demand_names(given: Mapping[str, Any], declared: Mapping[str, DeclaredTensor], where: str) -> None:
+def _demand_names(
+    given: Mapping[str, Any], declared: Mapping[str, DeclaredTensor], where: str
+) -> None:
     faults = names_at_fault(given, declared)
     if faults:
         raise invalid(f"{where}: {faults}")

@@ -43,8 +43,12 @@ def route(path: str) -> Route | None:
         match = pattern.fullmatch(path)
         if match:
             parts = match.groupdict()
-            verb = (parts.get("verb") or ("metadata" if parts.get("metadata") else "status")).lower()
-            name, label = (part and urllib.parse.unquote(part) for part in (parts["name"], parts["label"]))
+            verb = (
+                parts.get("verb") or ("metadata" if parts.get("metadata") else "status")
+            ).lower()
+            name, label = (
+                part and urllib.parse.unquote(part) for part in (parts["name"], parts["label"])
+            )
             return Route(method, verb, name, parts["version"], label)
     return None
 

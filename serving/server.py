@@ -1,8 +1,8 @@
 """The local server: one model's versions over REST and gRPC, from one process.
 
-`python -m serving.server --model-dir MODEL_DIR --model-name NAME` serves what `tfrs-mm export` wrote.
-The versions are those in the folder at the start; nothing is reloaded. There is neither encryption
-nor a password, so it listens on the loopback interface unless told otherwise.
+`python -m serving.server --model-dir MODEL_DIR --model-name NAME` serves what `tfrs-mm export`
+wrote. The versions are those in the folder at the start; nothing is reloaded. There is neither
+encryption nor a password, so it listens on the loopback interface unless told otherwise.
 """
 
 import argparse
@@ -53,7 +53,8 @@ class Server:
             grpc_port: 0 takes a free one.
             versions: which to load; all if empty. The highest loaded one is the default.
             max_request_bytes: the largest REST body and gRPC message taken.
-            request_timeout_s: how long a REST body may take to arrive, and an idle connection to stay.
+            request_timeout_s: how long a REST body may take to arrive, and an idle connection to
+                stay.
 
         Raises:
             UserError: there is no model, it cannot be loaded, an argument makes no sense, or the
@@ -87,7 +88,11 @@ class Server:
         if self._rest is not None:
             raise RuntimeError("the server was started already")
         rest = RestServer(
-            self.model, self._host, self._asked_rest_port, self._max_request_bytes, self._request_timeout_s
+            self.model,
+            self._host,
+            self._asked_rest_port,
+            self._max_request_bytes,
+            self._request_timeout_s,
         )
         try:
             self._grpc, self._grpc_port = grpc_service.start(
@@ -183,13 +188,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(
-    model_name: str, rest_port: int, grpc_port: int, max_request_bytes: int, request_timeout_s: float
+    model_name: str,
+    rest_port: int,
+    grpc_port: int,
+    max_request_bytes: int,
+    request_timeout_s: float,
 ) -> None:
     if not model_name or any(sign in model_name for sign in "/:"):
-        raise UserError(f"--model-name must be a name without '/' and ':', received {model_name!r}.")
+        raise UserError(
+            f"--model-name must be a name without '/' and ':', received {model_name!r}."
+        )
     for flag, port in (("--rest-port", rest_port), ("--grpc-port", grpc_port)):
         if not 0 <= port <= _HIGHEST_PORT:
-            raise UserError(f"{flag} must be from 0 (any free one) to {_HIGHEST_PORT}, received {port}.")
+            raise UserError(
+                f"{flag} must be from 0 (any free one) to {_HIGHEST_PORT}, received {port}."
+            )
     if rest_port == grpc_port != 0:
         raise UserError(f"--rest-port and --grpc-port must differ, received {rest_port} for both.")
     if max_request_bytes < 1:
@@ -206,12 +219,21 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--model-dir", required=True, default=argparse.SUPPRESS, help="holds <version>/saved_model.pb"
+        "--model-dir",
+        required=True,
+        default=argparse.SUPPRESS,
+        help="holds <version>/saved_model.pb",
     )
-    parser.add_argument("--model-name", default=DEFAULT_MODEL_NAME, help="what clients call the model")
+    parser.add_argument(
+        "--model-name", default=DEFAULT_MODEL_NAME, help="what clients call the model"
+    )
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on")
-    parser.add_argument("--rest-port", type=int, default=DEFAULT_REST_PORT, help="0 takes a free one")
-    parser.add_argument("--grpc-port", type=int, default=DEFAULT_GRPC_PORT, help="0 takes a free one")
+    parser.add_argument(
+        "--rest-port", type=int, default=DEFAULT_REST_PORT, help="0 takes a free one"
+    )
+    parser.add_argument(
+        "--grpc-port", type=int, default=DEFAULT_GRPC_PORT, help="0 takes a free one"
+    )
     parser.add_argument(
         "--version",
         type=int,
@@ -220,10 +242,16 @@ def _parser() -> argparse.ArgumentParser:
         help="load only this version; may be repeated; all if not given",
     )
     parser.add_argument(
-        "--max-request-bytes", type=int, default=DEFAULT_MAX_REQUEST_BYTES, help="largest request taken"
+        "--max-request-bytes",
+        type=int,
+        default=DEFAULT_MAX_REQUEST_BYTES,
+        help="largest request taken",
     )
     parser.add_argument(
-        "--request-timeout-s", type=float, default=DEFAULT_TIMEOUT_S, help="seconds a body may take to arrive"
+        "--request-timeout-s",
+        type=float,
+        default=DEFAULT_TIMEOUT_S,
+        help="seconds a body may take to arrive",
     )
     return parser
 

@@ -124,7 +124,9 @@ class DeclaredTensor:
         """Whether an array of this shape may be given."""
         return self.shape is None or (
             len(self.shape) == len(shape)
-            and all(wanted in (None, found) for wanted, found in zip(self.shape, shape, strict=True))
+            and all(
+                wanted in (None, found) for wanted, found in zip(self.shape, shape, strict=True)
+            )
         )
 
     def demand(self, array: np.ndarray) -> None:

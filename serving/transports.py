@@ -1,4 +1,5 @@
-"""How the client reaches a server: one request over REST or gRPC, to this project's or to TF Serving.
+"""How the client reaches a server: one request over REST or gRPC, to this project's or to TF
+Serving.
 
 A transport takes the input arrays of a signature and returns its output arrays; whatever goes wrong
 on the way ends as a `ClientError` with the server's own words where there are any.
@@ -53,22 +54,38 @@ def connect(url: str, model_name: str, timeout_s: float) -> Transport:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ClientError(f"the URL {url!r} is not valid: {error}.") from error
-    if parts.scheme not in ("http", "https", "grpc") or not host or (parts.scheme == "grpc" and port is None):
+    if (
+        parts.scheme not in ("http", "https", "grpc")
+        or not host
+        or (parts.scheme == "grpc" and port is None)
+    ):
         raise ClientError(
             f"the URL must be http://host:port (REST) or grpc://host:port (gRPC), received {url!r}."
         )
     if parts.scheme == "grpc":
-        return GrpcTransport(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", model_name, timeout_s)
-    return RestTransport(parts.scheme == "https", host, port, parts.path.rstrip("/"), model_name, timeout_s)
+        return GrpcTransport(
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}", model_name, timeout_s
+        )
+    return RestTransport(
+        parts.scheme == "https", host, port, parts.path.rstrip("/"), model_name, timeout_s
+    )
 
 
 class RestTransport:
     """JSON by column over HTTP; connections are kept and may be used from several threads."""
 
     def __init__(
-        self, encrypted: bool, host: str, port: int | None, path: str, model_name: str, timeout_s: float
+        self,
+        encrypted: bool,
+        host: str,
+        port: int | None,
+        path: str,
+        model_name: str,
+        timeout_s: float,
     ) -> None:
-        self._connection_class = http.client.HTTPSConnection if encrypted else http.client.HTTPConnection
+        self._connection_class = (
+            http.client.HTTPSConnection if encrypted else http.client.HTTPConnection
+        )
         self._host, self._port, self._timeout_s = host, port, timeout_s
         self._address = f"{host}:{port}" if port is not None else host
         self._path = f"{path}/v1/models/{urllib.parse.quote(model_name, safe='')}"
@@ -103,7 +120,10 @@ class RestTransport:
         try:
             connection, kept = self._idle.get_nowait(), True
         except queue.Empty:
-            connection, kept = self._connection_class(self._host, self._port, timeout=self._timeout_s), False
+            connection, kept = (
+                self._connection_class(self._host, self._port, timeout=self._timeout_s),
+                False,
+            )
         try:
             connection.request("POST", path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()
@@ -111,9 +131,12 @@ class RestTransport:
         except (ConnectionError, http.client.BadStatusLine) as error:
             connection.close()
             if kept:
-                # The server may close an idle connection at any time; a new one tells whether it is there.
+                # The server may close an idle connection at any time; a new one tells whether it is
+                # there.
                 return self._post(path, body)
-            raise ClientError(f"the server at {self._address} cannot be reached: {error}.") from error
+            raise ClientError(
+                f"the server at {self._address} cannot be reached: {error}."
+            ) from error
         except TimeoutError as error:
             connection.close()
             raise _too_late(self._address, self._timeout_s) from error
@@ -130,7 +153,9 @@ class RestTransport:
         try:
             document = json.loads(answer)
         except ValueError as error:
-            raise ClientError(f"{self._address} answered {status} with what is no JSON: {quoted}") from error
+            raise ClientError(
+                f"{self._address} answered {status} with what is no JSON: {quoted}"
+            ) from error
         if status != http.HTTPStatus.OK:
             reason = document.get("error") if isinstance(document, dict) else None
             raise ClientError(f"{self._address} answered {status}: {reason or quoted}")
@@ -143,9 +168,13 @@ class RestTransport:
                 f"another kind of model: {quoted}"
             )
         try:
-            return {output.name: array_from_json(columns[output.name], output) for output in outputs}
+            return {
+                output.name: array_from_json(columns[output.name], output) for output in outputs
+            }
         except RequestError as error:
-            raise ClientError(f"{self._address} answered what does not fit: {error.message}") from error
+            raise ClientError(
+                f"{self._address} answered what does not fit: {error.message}"
+            ) from error
 
 
 class GrpcTransport:
@@ -155,7 +184,9 @@ class GrpcTransport:
         try:
             self._grpc = _runtime.import_optional("grpc")
             self._messages = _runtime.import_optional("tensorflow_serving.apis.predict_pb2")
-            services = _runtime.import_optional("tensorflow_serving.apis.prediction_service_pb2_grpc")
+            services = _runtime.import_optional(
+                "tensorflow_serving.apis.prediction_service_pb2_grpc"
+            )
         except ImportError as error:
             raise ClientError(str(error)) from error
         self._address, self._model_name, self._timeout_s = address, model_name, timeout_s
@@ -196,7 +227,9 @@ class GrpcTransport:
             for output in outputs:
                 output.demand(arrays[output.name])
         except RequestError as error:
-            raise ClientError(f"{self._address} answered what does not fit: {error.message}") from error
+            raise ClientError(
+                f"{self._address} answered what does not fit: {error.message}"
+            ) from error
         return arrays
 
     def close(self) -> None:
@@ -206,7 +239,9 @@ class GrpcTransport:
     def _refusal(self, error: Any) -> ClientError:
         code, codes = error.code(), self._grpc.StatusCode
         if code is codes.UNAVAILABLE:
-            return ClientError(f"the server at {self._address} cannot be reached: {error.details()}.")
+            return ClientError(
+                f"the server at {self._address} cannot be reached: {error.details()}."
+            )
         if code is codes.DEADLINE_EXCEEDED:
             return _too_late(self._address, self._timeout_s)
         return ClientError(f"{self._address} answered {code.name}: {error.details()}")

@@ -49,8 +49,8 @@ def tiny_config(**overrides: object) -> Config:
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A data folder as the jobs would write it: each user likes one class of items.
 
-    Items of class c have a picture near the c-th axis and the category c + 1; every eighth item has no
-    picture; items 57 to 60 have no event in training.
+    Items of class c have a picture near the c-th axis and the category c + 1; every eighth item has
+    no picture; items 57 to 60 have no event in training.
     """
     folder = tmp_path_factory.mktemp("world") / "data"
     write_world(folder)
@@ -80,7 +80,9 @@ def write_world(folder: pathlib.Path, seed: int = 3) -> Schema:
     Vocabulary(item_ids).write(folder / "vocabulary" / "items.txt")
     Vocabulary(user_ids).write(folder / "vocabulary" / "users.txt")
     Vocabulary(("view",)).write(folder / "vocabulary" / "events.txt")
-    Vocabulary(tuple(f"genre-{c}" for c in range(NUM_CLASSES))).write(folder / "vocabulary" / "genres.txt")
+    Vocabulary(tuple(f"genre-{c}" for c in range(NUM_CLASSES))).write(
+        folder / "vocabulary" / "genres.txt"
+    )
 
     classes = np.arange(NUM_ITEMS + 1) % NUM_CLASSES
     axes = np.eye(24)

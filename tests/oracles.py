@@ -5,7 +5,9 @@ import numpy as np
 
 def best_rows(vectors: np.ndarray, query: np.ndarray, excluded: set[int], k: int) -> list[int]:
     """The k rows (never row 0) with the largest inner product, without the excluded ones."""
-    scores = {row: float(vectors[row] @ query) for row in range(1, len(vectors)) if row not in excluded}
+    scores = {
+        row: float(vectors[row] @ query) for row in range(1, len(vectors)) if row not in excluded
+    }
     return sorted(scores, key=lambda row: -scores[row])[:k]
 
 

@@ -20,11 +20,17 @@ def demo_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A finished demo; the package registry is not asked, as if it could not be reached."""
     folder = tmp_path_factory.mktemp("e2e")
     settings = [f"encoders.{modality.value}.kind=small" for modality in Modality]
-    settings += ["retrieval.max_epochs=30", "encoders.video.small_size_px=32", "encoders.image.small_size_px=48"]
+    settings += [
+        "retrieval.max_epochs=30",
+        "encoders.video.small_size_px=32",
+        "encoders.image.small_size_px=48",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         import tfrs_mm.weights
 
-        patch.setattr(tfrs_mm.weights, "install_weights", lambda directory: ["weights: not asked for"])
+        patch.setattr(
+            tfrs_mm.weights, "install_weights", lambda directory: ["weights: not asked for"]
+        )
         arguments = ["demo", "--output", str(folder / "demo"), "--weights", str(folder / "weights")]
         arguments += ["--items", str(NUM_ITEMS), "--users", str(NUM_USERS)]
         for setting in settings:

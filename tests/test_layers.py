@@ -64,7 +64,9 @@ def imported_parts(path: pathlib.Path) -> set[str]:
 
 
 def source_files() -> list[pathlib.Path]:
-    return [p for top in ("tfrs_mm", "pipelines", "serving") for p in sorted((ROOT / top).rglob("*.py"))]
+    return [
+        p for top in ("tfrs_mm", "pipelines", "serving") for p in sorted((ROOT / top).rglob("*.py"))
+    ]
 
 
 @pytest.mark.parametrize("path", source_files(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -47,7 +47,8 @@ def select_legacy_keras() -> None:
 def _active_keras() -> str | None:
     """The package that `tf.keras` is bound to; None while nobody has touched it."""
     loader = vars(sys.modules["tensorflow"]).get("keras") if "tensorflow" in sys.modules else None
-    # TensorFlow's loader stays a stand-in until its first use; asking it for anything would be that use.
+    # TensorFlow's loader stays a stand-in until its first use; asking it for anything would be that
+    # use.
     if loader is None or vars(loader).get("_tfll_initialized") is False:
         return None
     return loader.__name__.split(".")[0]

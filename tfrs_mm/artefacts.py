@@ -1,7 +1,8 @@
 """What every artefact folder carries: a manifest with its fingerprint and what it was made from.
 
 An artefact appears whole or not at all: it is written under a temporary name beside its place and
-renamed at the end. `read_manifest` refuses an artefact of another kind or one made from something else.
+renamed at the end. `read_manifest` refuses an artefact of another kind or one made from something
+else.
 """
 
 import contextlib
@@ -82,7 +83,8 @@ def read_manifest(
         made_from: entries of the manifest's own `made_from` that must be equal.
 
     Raises:
-        UserError: there is no such artefact, it is of another kind, or was made from something else.
+        UserError: there is no such artefact, it is of another kind, or was made from something
+            else.
     """
     path = pathlib.Path(directory) / MANIFEST
     if not path.is_file():
@@ -106,15 +108,20 @@ def read_manifest(
 
 
 @contextlib.contextmanager
-def whole_directory(target: str | os.PathLike[str], overwrite: bool = False) -> Iterator[pathlib.Path]:
-    """Yields a temporary folder that takes the name `target` only if the block ends without an error.
+def whole_directory(
+    target: str | os.PathLike[str], overwrite: bool = False
+) -> Iterator[pathlib.Path]:
+    """Yields a temporary folder that takes the name `target` only if the block ends without an
+    error.
 
     Raises:
         UserError: `target` exists, is not empty, and `overwrite` is False.
     """
     target = pathlib.Path(target)
     if target.exists() and not target.is_dir():
-        raise UserError(f"{target} is a file, but a folder is to be written there. Give another name.")
+        raise UserError(
+            f"{target} is a file, but a folder is to be written there. Give another name."
+        )
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise UserError(
             f"{target} exists and is not empty. Give another folder, remove it, or pass --overwrite."

@@ -1,4 +1,5 @@
-"""The configuration: a tree of frozen dataclasses, read from TOML or JSON, overridden by dotted path.
+"""The configuration: a tree of frozen dataclasses, read from TOML or JSON, overridden by dotted
+path.
 
 Whatever is wrong with a file or an override is reported in one error that lists all of it. No
 TensorFlow here: jobs, models, exports and servers read this file.
@@ -74,7 +75,9 @@ class FusionConfig:
     kind: Literal["concat", "gated"] = "gated"
     reduced_dim: int = 128  # of each modality's stored embedding, by PCA
     modality_dropout: float = 0.2
-    id_dropout: float = 0.1  # share of items whose id is hidden in training, so that content carries cold ones
+    id_dropout: float = (
+        0.1  # share of items whose id is hidden in training, so that content carries cold ones
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +98,9 @@ class RetrievalConfig:
     batch_size: int = 64  # windows of `data.max_history` positions, over all replicas
     learning_rate: float = 0.002
     weight_decay: float = 0.0
-    average_decay: float = 0.99  # of the weights' moving average, which is evaluated and exported; 0 is none
+    average_decay: float = (
+        0.99  # of the weights' moving average, which is evaluated and exported; 0 is none
+    )
     max_epochs: int = 60
     patience: int = 6  # epochs without a better validation NDCG@10
 
@@ -136,7 +141,9 @@ class TrainingConfig:
     strategy: Literal["default", "mirrored", "multi-worker", "tpu"] = "default"
     jit_compile: bool = False
     evaluation_batch: int = 256
-    max_validation_queries: int = 20_000  # drawn by seed; the validation after each epoch asks no more
+    max_validation_queries: int = (
+        20_000  # drawn by seed; the validation after each epoch asks no more
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,7 +217,8 @@ def load_config(
     preset: str = "base",
     base: Config | None = None,
 ) -> Config:
-    """The configuration of a preset, a file and `key=value` overrides, each on top of the one before.
+    """The configuration of a preset, a file and `key=value` overrides, each on top of the one
+    before.
 
     Args:
         path: a TOML or JSON file; its key `preset` names the preset it starts from.
@@ -219,7 +227,8 @@ def load_config(
         base: what to start from instead of `preset`, unless the file names a preset.
 
     Raises:
-        UserError: no such file or preset, no valid TOML or JSON, or a fault that `config_from_dict` lists.
+        UserError: no such file or preset, no valid TOML or JSON, or a fault that `config_from_dict`
+            lists.
     """
     values = _read(pathlib.Path(path)) if path is not None else {}
     if "preset" in values or base is None:
@@ -248,7 +257,9 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
 def _parse_override(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
-        raise UserError(f"--set takes key=value, such as retrieval.temperature=0.05; received {text!r}.")
+        raise UserError(
+            f"--set takes key=value, such as retrieval.temperature=0.05; received {text!r}."
+        )
     try:
         return path.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -284,7 +295,11 @@ def _convert(value: Any, hint: Any) -> tuple[Any, str | None]:
     """`(value of the hinted type, None)`, or `(None, what it must be)`."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        return (value, None) if value in arguments else (None, "one of " + ", ".join(map(repr, arguments)))
+        return (
+            (value, None)
+            if value in arguments
+            else (None, "one of " + ", ".join(map(repr, arguments)))
+        )
     if origin is tuple:
         if isinstance(value, list | tuple):
             pairs = [_convert(entry, arguments[0]) for entry in value]
@@ -297,7 +312,9 @@ def _convert(value: Any, hint: Any) -> tuple[Any, str | None]:
         return float(value), None
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value, None
-    return None, {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[hint]
+    return None, {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[
+        hint
+    ]
 
 
 def _illegal_values(config: Config) -> list[str]:
@@ -340,19 +357,30 @@ def _illegal_values(config: Config) -> list[str]:
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)
-    demand(0.0 <= data.max_reject_share <= 1.0, "data.max_reject_share", "from 0 to 1", data.max_reject_share)
+    demand(
+        0.0 <= data.max_reject_share <= 1.0,
+        "data.max_reject_share",
+        "from 0 to 1",
+        data.max_reject_share,
+    )
     demand(retrieval.temperature > 0, "retrieval.temperature", "above 0", retrieval.temperature)
-    demand(retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate)
+    demand(
+        retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate
+    )
     demand(ranking.learning_rate > 0, "ranking.learning_rate", "above 0", ranking.learning_rate)
     negatives = retrieval.uniform_negatives
     demand(negatives >= 0, "retrieval.uniform_negatives", "0 or more", negatives)
     if retrieval.heads >= 1:
         demand(
-            retrieval.dim % retrieval.heads == 0, "retrieval.dim",
-            f"a multiple of retrieval.heads ({retrieval.heads})", retrieval.dim,
+            retrieval.dim % retrieval.heads == 0,
+            "retrieval.dim",
+            f"a multiple of retrieval.heads ({retrieval.heads})",
+            retrieval.dim,
         )
     demand(
-        config.export.k <= ranking.candidates, "export.k",
-        f"at most ranking.candidates ({ranking.candidates})", config.export.k,
+        config.export.k <= ranking.candidates,
+        "export.k",
+        f"at most ranking.candidates ({ranking.candidates})",
+        config.export.k,
     )
     return faults

@@ -26,8 +26,10 @@ class EncoderFolder:
         kind: "pretrained" or "small".
         input_dtype: of the inputs.
         input_shape: of the inputs; the first axis is the batch, None.
-        weights_sha256: of the file that the weights came from, or of the trained weights themselves.
-        requires: modules that must be imported before the SavedModel is loaded, for their operations.
+        weights_sha256: of the file that the weights came from, or of the trained weights
+            themselves.
+        requires: modules that must be imported before the SavedModel is loaded, for their
+            operations.
     """
 
     path: str
@@ -50,7 +52,9 @@ class EncoderFolder:
         folder = pathlib.Path(path).resolve()
         for name in (DESCRIPTION, _SAVED_MODEL):
             if not (folder / name).is_file():
-                raise UserError(f"{path} is no encoder folder: it has no {name}. Export the encoder again.")
+                raise UserError(
+                    f"{path} is no encoder folder: it has no {name}. Export the encoder again."
+                )
         try:
             value = json.loads((folder / DESCRIPTION).read_text("utf-8"))
             described = cls(

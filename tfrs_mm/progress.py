@@ -53,7 +53,9 @@ class Progress:
         return f"{text}  {note}".rstrip()
 
 
-def tracked(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
+def tracked(
+    items: Iterable[T], label: str, total: int | None = None, unit: str = ""
+) -> Iterator[T]:
     """Passes `items` through and shows progress after each."""
     with Progress(label, total=total, unit=unit) as progress:
         for item in items:

@@ -87,7 +87,9 @@ class Schema:
     max_history: int
     encoders: tuple[tuple[str, str], ...] = ()
 
-    def select(self, owner: Owner | None = None, kind: Kind | None = None) -> tuple[FeatureSpec, ...]:
+    def select(
+        self, owner: Owner | None = None, kind: Kind | None = None
+    ) -> tuple[FeatureSpec, ...]:
         """The features of this owner and kind, in order."""
         return tuple(
             feature
@@ -158,7 +160,9 @@ class Schema:
         """
         path = pathlib.Path(path)
         if not path.is_file():
-            raise UserError(f"{path} does not exist. Give a folder that `tfrs-mm preprocess` wrote.")
+            raise UserError(
+                f"{path} does not exist. Give a folder that `tfrs-mm preprocess` wrote."
+            )
         value = json.loads(path.read_text(encoding="utf-8"))
         schema = cls.from_dict(value)
         if schema.fingerprint() != value["fingerprint"]:

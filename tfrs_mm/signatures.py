@@ -1,8 +1,9 @@
-"""Names of what a served model takes and gives. No TensorFlow: the client and the server read this too.
+"""Names of what a served model takes and gives. No TensorFlow: the client and the server read this
+too.
 
-Every signature's first axis is the batch. Ids are strings; an empty string is "nothing here" and may
-fill up a row. Where fewer than k items remain, ids are empty strings and scores are the smallest
-finite float32 (JSON has no infinity).
+Every signature's first axis is the batch. Ids are strings; an empty string is "nothing here" and
+may fill up a row. Where fewer than k items remain, ids are empty strings and scores are the
+smallest finite float32 (JSON has no infinity).
 """
 
 import dataclasses
@@ -47,8 +48,8 @@ OUTPUTS = (
     TensorSpec(SCORES, "float32", (None, None)),
 )
 
-# The signature of an exported encoder: `inputs` -> `embedding`, [batch, dim] float32. A medium of an
-# item is a list of one or more canonical arrays (audio patches, video frames); the item's embedding
-# is the mean over them.
+# The signature of an exported encoder: `inputs` -> `embedding`, [batch, dim] float32. A medium of
+# an item is a list of one or more canonical arrays (audio patches, video frames); the item's
+# embedding is the mean over them.
 ENCODER_INPUT = "inputs"
 ENCODER_OUTPUT = "embedding"

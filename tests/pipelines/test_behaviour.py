@@ -40,7 +40,9 @@ def random_events(seed: int = 7) -> list[Event]:
     ]
 
 
-def write_input(folder: pathlib.Path, events: list[Event], logs: int = 1, items: int = 40) -> pathlib.Path:
+def write_input(
+    folder: pathlib.Path, events: list[Event], logs: int = 1, items: int = 40
+) -> pathlib.Path:
     """The input folder of these events; `log-0.csv` and so on where there are several logs."""
     folder.mkdir(parents=True)
     rows = [",".join(event) + "\n" for event in events]
@@ -77,7 +79,8 @@ def run_job(input_dir: pathlib.Path, folder: pathlib.Path, config: Config) -> Ma
     report = behaviour.run(input_dir, folder, config)
     schema = Schema(behaviour.behaviour_features(folder, config), config.data.max_history)
     users, items, names = (
-        Vocabulary.read(folder / "vocabulary" / f"{name}.txt").ids for name in ("users", "items", "events")
+        Vocabulary.read(folder / "vocabulary" / f"{name}.txt").ids
+        for name in ("users", "items", "events")
     )
     windows = read_windows(folder, schema)
     train = [
@@ -113,7 +116,9 @@ def run_job(input_dir: pathlib.Path, folder: pathlib.Path, config: Config) -> Ma
         for place, user in enumerate(users[row - 1] for row in read.user):
             of = slice(*read.targets.splits[place : place + 2])
             targets, times = read.targets.values[of], read.target_times.values[of]
-            asked[name] += [(user, items[i - 1], int(t)) for i, t in zip(targets, times, strict=True)]
+            asked[name] += [
+                (user, items[i - 1], int(t)) for i, t in zip(targets, times, strict=True)
+            ]
             seen = read.seen.values[slice(*read.seen.splits[place : place + 2])]
             length = read.history_length[place]
             queries[name][user] = {
@@ -151,7 +156,9 @@ def splits_by_hand(events: list[Event], kind: str) -> dict[str, list[tuple]]:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Made]:
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Made]:
     """The finished job of `random_events`, of either split."""
     folder = tmp_path_factory.mktemp(request.param)
     write_input(folder / "in", random_events())
@@ -169,7 +176,8 @@ def test_the_splits_are_those_of_the_rule(made):
         past = [event for part in parts for event in expected[part]]
         for user, query in made.queries[name].items():
             own = [item for owner, item, _ in past if owner == user]
-            # A temporal split leaves out events of some users, which their histories to serve from have.
+            # A temporal split leaves out events of some users, which their histories to serve from
+            # have.
             if name != "users" or kind == "leave_one_out":
                 assert query["seen"] == own
             assert query["history"] == query["seen"][-6:]
@@ -195,10 +203,12 @@ def test_a_training_window_is_a_stretch_of_its_users_training_events(made):
 
 
 def test_ties_are_broken_by_file_and_row_and_a_repeat_counts_once(tmp_path):
-    # All at second 5, in the order of the files; "000" comes back, and "004" is older than everything.
+    # All at second 5, in the order of the files; "000" comes back, and "004" is older than
+    # everything.
     folder = write_input(
         tmp_path / "in",
-        [("u", item, "", "5") for item in ("003", "000", "001", "000", "002")] + [("u", "004", "", "4")],
+        [("u", item, "", "5") for item in ("003", "000", "001", "000", "002")]
+        + [("u", "004", "", "4")],
         logs=2,
     )
     made = run_job(folder, tmp_path / "out", config_of(interactions="log-*.csv"))
@@ -229,13 +239,20 @@ def test_the_number_of_shards_only_renumbers_users(made, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_event_to_be_predicted_leaves_no_trace_in_training(tmp_path, kind):
-    planted = ("user 1", "040", "view", "1000000")  # the only one of its item, long after all others
+    planted = (
+        "user 1",
+        "040",
+        "view",
+        "1000000",
+    )  # the only one of its item, long after all others
     folder = write_input(tmp_path / "in", [planted, *random_events()], items=41)
     made = run_job(folder, tmp_path / "out", config_of(kind))
     assert ("user 1", "040", 1_000_000) in made.test
     assert not any("040" in items for _, items, _, _ in made.windows)
     for name in ("valid", "test"):
-        assert not any("040" in query["history"] + query["seen"] for query in made.queries[name].values())
+        assert not any(
+            "040" in query["history"] + query["seen"] for query in made.queries[name].values()
+        )
     assert "040" in made.queries["users"]["user 1"]["seen"]
     counts = ItemCounts.read(made.folder / "behaviour" / "item_counts.npz")
     assert not counts.counts[41].any()  # "040" is on row 41
@@ -258,7 +275,8 @@ def expect_those_of_the_bench(
     for name in ("train", "valid", "test"):
         with open(bench / f"{name}.csv", newline="", encoding="utf-8") as file:
             expected = [
-                (r["user_id"], r["item_id"], math.floor(float(r["timestamp"]))) for r in csv.DictReader(file)
+                (r["user_id"], r["item_id"], math.floor(float(r["timestamp"])))
+                for r in csv.DictReader(file)
             ]
         assert sorted(getattr(made, name)) == sorted(expected)
     counted = json.loads((bench / "split.json").read_text())
@@ -299,7 +317,9 @@ def test_the_records_do_not_depend_on_blocks_or_on_how_the_log_is_cut(made, tmp_
     many = tmp_path / "out"
     many.mkdir()
     behaviour.run(
-        write_input(tmp_path / "in", random_events(), logs=4), many, config_of(kind, interactions="log-*.csv")
+        write_input(tmp_path / "in", random_events(), logs=4),
+        many,
+        config_of(kind, interactions="log-*.csv"),
     )
     files = sorted(path.relative_to(many) for path in many.rglob("*.gz"))
     assert len(files) == 4 * 3  # record sets by shards
@@ -307,9 +327,13 @@ def test_the_records_do_not_depend_on_blocks_or_on_how_the_log_is_cut(made, tmp_
     assert [path.stem for path in vocabularies] == ["events", "genres", "items", "users"]
     for path in files + vocabularies:
         assert (one.folder / path).read_bytes() == (many / path).read_bytes(), path
-    counts = [ItemCounts.read(folder / "behaviour" / "item_counts.npz") for folder in (one.folder, many)]
+    counts = [
+        ItemCounts.read(folder / "behaviour" / "item_counts.npz") for folder in (one.folder, many)
+    ]
     for field in dataclasses.fields(ItemCounts):
-        np.testing.assert_array_equal(getattr(counts[0], field.name), getattr(counts[1], field.name))
+        np.testing.assert_array_equal(
+            getattr(counts[0], field.name), getattr(counts[1], field.name)
+        )
 
 
 def test_items_are_counted_in_the_training_range_only(made):
@@ -342,16 +366,28 @@ def test_vocabularies_and_features_are_those_of_the_input(made):
     assert features["user"].size == len(users) + 1
     assert (features["item"].size, features["event"].size) == (41, 4)
     genres = features["genres"]
-    assert (genres.owner, genres.kind, genres.size, genres.width) == (Owner.ITEM, Kind.CATEGORY, 3, 8)
+    assert (genres.owner, genres.kind, genres.size, genres.width) == (
+        Owner.ITEM,
+        Kind.CATEGORY,
+        3,
+        8,
+    )
     assert made.report == json.loads((made.folder / "behaviour" / "report.json").read_text())
 
 
 def test_rejects_are_kept_with_their_reasons(tmp_path):
-    folder = write_input(tmp_path / "in", [("u", f"{item:03d}", "view", str(item)) for item in range(8)])
+    folder = write_input(
+        tmp_path / "in", [("u", f"{item:03d}", "view", str(item)) for item in range(8)]
+    )
     with open(folder / "interactions.csv", "a", encoding="utf-8") as file:
-        file.write(",001,view,9\nbroken\nu,unknown,view,9\nu,,view,9\nu,0\x0701,view,9\nu,001,view,noon\n")
+        file.write(
+            ",001,view,9\nbroken\nu,unknown,view,9\nu,,view,9\nu,0\x0701,view,9\nu,001,view,noon\n"
+        )
     made = run_job(folder, tmp_path / "out", config_of(max_reject_share=0.5))
-    rejects = [json.loads(line) for line in (made.folder / "rejects" / "events.jsonl").open(encoding="utf-8")]
+    rejects = [
+        json.loads(line)
+        for line in (made.folder / "rejects" / "events.jsonl").open(encoding="utf-8")
+    ]
 
     def record(user: str, item: str, time: str = "9") -> dict[str, str]:
         return {"user_id": user, "item_id": item, "event": "view", "timestamp": time}
@@ -458,7 +494,9 @@ def test_worker_processes_make_the_same_records(made, tmp_path):
     files = [path for path in one.folder.rglob("*") if path.suffix in (".gz", ".txt", ".jsonl")]
     assert len(files) == 4 * 3 + 4 + 2  # record sets by shards, vocabularies, rejects
     for path in files:
-        assert path.read_bytes() == (tmp_path / "out" / path.relative_to(one.folder)).read_bytes(), path
+        assert (
+            path.read_bytes() == (tmp_path / "out" / path.relative_to(one.folder)).read_bytes()
+        ), path
     report = json.loads((tmp_path / "out" / "behaviour" / "report.json").read_text())
     assert {**report, "seconds": 0} == {**one.report, "seconds": 0}
 

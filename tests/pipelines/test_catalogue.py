@@ -15,14 +15,20 @@ def read(tmp_path, text: str, ids: list[str], columns: list[str], check) -> None
     (tmp_path / "items.csv").write_text(text, encoding="utf-8")
     Vocabulary(tuple(ids)).write(tmp_path / "items.txt")
     with new_pipeline([]) as pipeline:
-        items = pipeline | ReadItems(str(tmp_path / "items.csv"), str(tmp_path / "items.txt"), columns)
+        items = pipeline | ReadItems(
+            str(tmp_path / "items.csv"), str(tmp_path / "items.txt"), columns
+        )
         assert_that(items, check)
 
 
 def test_rows_come_from_the_vocabulary_and_each_comes_once(tmp_path):
     def check(batches):
         (batch,) = batches
-        assert batch.to_pydict() == {"item_id": ["a", "b"], "title": ["second", "first"], "row": [1, 2]}
+        assert batch.to_pydict() == {
+            "item_id": ["a", "b"],
+            "title": ["second", "first"],
+            "row": [1, 2],
+        }
 
     text = "item_id,title,other\nb,first,1\nx,no,1\na,second,1\nb,third,1\n"
     read(tmp_path, text, ["a", "b"], ["title"], check)
@@ -64,7 +70,11 @@ def test_cells_stay_the_strings_they_are(tmp_path):
 def test_a_compressed_table_is_read_as_what_it_holds(tmp_path):
     def check(batches):
         (batch,) = batches
-        assert batch.to_pydict() == {"item_id": ["a", "b"], "title": ["A", "caf\ufffd"], "row": [1, 2]}
+        assert batch.to_pydict() == {
+            "item_id": ["a", "b"],
+            "title": ["A", "caf\ufffd"],
+            "row": [1, 2],
+        }
 
     content = b"item_id,title\na,A\nx,of,another,width\nb,caf\xe9\n"
     (tmp_path / "items.csv.gz").write_bytes(gzip.compress(content))

@@ -68,7 +68,9 @@ def test_a_cell_becomes_what_the_encoder_takes(tmp_path, modality, input_shape, 
 
 
 def test_a_text_is_utf8_bytes(tmp_path):
-    assert decoder_of(Modality.TEXT, [None], tmp_path, EncoderConfig())("é").tolist() == ["é".encode()]
+    assert decoder_of(Modality.TEXT, [None], tmp_path, EncoderConfig())("é").tolist() == [
+        "é".encode()
+    ]
 
 
 @pytest.mark.parametrize("modality", [Modality.IMAGE, Modality.AUDIO, Modality.VIDEO])

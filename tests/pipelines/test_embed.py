@@ -25,7 +25,9 @@ def folder(export_encoder, tmp_path_factory) -> EncoderFolder:
     def embed(inputs):
         return tf.reduce_mean(tf.cast(inputs, tf.float32), axis=[1, 2, 3])[:, None]
 
-    return export_encoder(tmp_path_factory.mktemp("image"), "image", embed, 1, "uint8", [None, 16, 16, 3])
+    return export_encoder(
+        tmp_path_factory.mktemp("image"), "image", embed, 1, "uint8", [None, 16, 16, 3]
+    )
 
 
 def items_of(paths: list[str]) -> pa.RecordBatch:
@@ -45,7 +47,9 @@ def test_from_created_items_to_embeddings_and_rejects(folder, tmp_path):
         | beam.Create([items_of(["40.jpg", "", "gone.jpg", "200.jpg"])])
         | EmbedModality(folder, decoder, 2, JobProgress("nobody shows it"))
     )
-    rounded = embedded.embeddings | beam.MapTuple(lambda row, embedding: (row, round(float(embedding[0]))))
+    rounded = embedded.embeddings | beam.MapTuple(
+        lambda row, embedding: (row, round(float(embedding[0])))
+    )
     assert_that(rounded, equal_to([(1, 40), (4, 200)]), label="embeddings")
     reject = {
         "reason": "file does not exist", "where": "gone.jpg", "item_id": "i3", "modality": "image"
@@ -53,7 +57,11 @@ def test_from_created_items_to_embeddings_and_rejects(folder, tmp_path):
     assert_that(embedded.rejects, equal_to([reject]), label="rejects")
     result = pipeline.run()
     result.wait_until_finish()
-    assert counters(result, "image") == {"present": 2, "missing": 1, "rejected: file does not exist": 1}
+    assert counters(result, "image") == {
+        "present": 2,
+        "missing": 1,
+        "rejected: file does not exist": 1,
+    }
 
 
 def test_decoded_pictures_live_only_until_their_batch_is_full(folder, tmp_path, monkeypatch):

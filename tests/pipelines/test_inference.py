@@ -21,7 +21,9 @@ def mean_colour(export_encoder, tmp_path_factory) -> EncoderFolder:
         colour = tf.reduce_mean(tf.cast(inputs, tf.float32), axis=[1, 2])
         return colour / tf.sign(tf.reduce_sum(colour, axis=1, keepdims=True))
 
-    return export_encoder(tmp_path_factory.mktemp("image"), "image", embed, 3, "uint8", [None, 2, 2, 3])
+    return export_encoder(
+        tmp_path_factory.mktemp("image"), "image", embed, 3, "uint8", [None, 2, 2, 3]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +56,14 @@ def watch_calls(model: LoadedEncoder) -> list[int]:
 
 def test_a_medium_of_several_arrays_gets_their_mean(mean_colour):
     handler = EncoderHandler(mean_colour, batch_size=4)
-    answers = handler.run_inference([("a", squares(10, 20, 60)), ("b", squares(7))], handler.load_model())
+    answers = handler.run_inference(
+        [("a", squares(10, 20, 60)), ("b", squares(7))], handler.load_model()
+    )
     assert [key for key, _ in answers] == ["a", "b"]
     # (10 + 20 + 60) / 3 = 30
-    np.testing.assert_allclose([embedding for _, embedding in answers], [[30] * 3, [7] * 3], rtol=1e-6)
+    np.testing.assert_allclose(
+        [embedding for _, embedding in answers], [[30] * 3, [7] * 3], rtol=1e-6
+    )
     assert all(embedding.dtype == np.float32 for _, embedding in answers)
 
 
@@ -66,7 +72,9 @@ def test_every_call_has_the_same_size(mean_colour, batch_size):
     handler = EncoderHandler(mean_colour, batch_size)
     model = handler.load_model()
     sizes = watch_calls(model)
-    answers = handler.run_inference([(0, squares(1, 3)), (1, squares(5, 6, 7)), (2, squares(9, 9))], model)
+    answers = handler.run_inference(
+        [(0, squares(1, 3)), (1, squares(5, 6, 7)), (2, squares(9, 9))], model
+    )
     # means 2, 6 and 9 of 7 arrays
     np.testing.assert_allclose([embedding[0] for _, embedding in answers], [2, 6, 9], rtol=1e-6)
     assert sizes == [batch_size] * -(-7 // batch_size)
@@ -102,11 +110,16 @@ def test_a_medium_without_arrays_is_refused(mean_colour):
 
 
 def test_bytes_are_counted_without_pickling(mean_colour, text_lengths):
-    assert EncoderHandler(mean_colour, 2).get_num_bytes([(0, squares(1, 2)), (1, squares(3))]) == 3 * 12
+    assert (
+        EncoderHandler(mean_colour, 2).get_num_bytes([(0, squares(1, 2)), (1, squares(3))])
+        == 3 * 12
+    )
     assert EncoderHandler(text_lengths, 2).get_num_bytes([(0, texts("abc")), (1, texts("d"))]) == 4
 
 
-@pytest.mark.parametrize("options", [[], ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]]
+)
 def test_run_inference_loads_the_encoder_once_a_process(mean_colour, monkeypatch, options):
     import tensorflow as tf
 

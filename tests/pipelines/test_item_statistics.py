@@ -11,7 +11,8 @@ from pipelines.item_statistics import MergeCounts, TimeEdges, summarise_times
 from pipelines.runners import new_pipeline
 from tfrs_mm.data.catalogue import ItemCounts
 
-# Events `(item, time)` of partitions; few of each, so that ties are the rule, and -1 is a time as well.
+# Events `(item, time)` of partitions; few of each, so that ties are the rule, and -1 is a time as
+# well.
 partitions_of_events = st.lists(
     st.lists(st.tuples(st.integers(1, 5), st.integers(-3, 20)), max_size=12), max_size=6
 )
@@ -84,7 +85,9 @@ def test_counts_of_partitions_add_up_to_those_of_all(shift):
             np.testing.assert_array_equal(getattr(counts, name), getattr(whole, name))
 
     with new_pipeline([]) as pipeline:
-        parts = [ItemCounts.from_events(items[part::3], times[part::3], 7, edges) for part in range(3)]
+        parts = [
+            ItemCounts.from_events(items[part::3], times[part::3], 7, edges) for part in range(3)
+        ]
         merged = pipeline | beam.Create(parts) | beam.CombineGlobally(MergeCounts(7))
         assert_that(merged, check)
 

@@ -12,7 +12,9 @@ from tfrs_mm.errors import UserError
 def write(tmp_path: pathlib.Path, table: bytes, **settings: object) -> tuple[dict, list[dict]]:
     """The counters and the rejects."""
     (tmp_path / "items.csv").write_bytes(table)
-    found = write_item_vocabularies(tmp_path, tmp_path, tmp_path / "items.jsonl", DataConfig(**settings))
+    found = write_item_vocabularies(
+        tmp_path, tmp_path, tmp_path / "items.jsonl", DataConfig(**settings)
+    )
     return found, [json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines()]
 
 
@@ -23,7 +25,12 @@ def ids(tmp_path: pathlib.Path, name: str) -> tuple[str, ...]:
 def test_items_keep_the_order_of_the_catalogue(tmp_path):
     found, rejects = write(tmp_path, b"title,item_id\nT,b\nT,007\nT,a\n")
     assert ids(tmp_path, "items") == ("b", "007", "a")
-    assert found == {"items": 3, "items rejected": 0, "category values rejected": 0, "categories": []}
+    assert found == {
+        "items": 3,
+        "items rejected": 0,
+        "category values rejected": 0,
+        "categories": [],
+    }
     assert rejects == []
 
 
@@ -38,7 +45,12 @@ def test_categories_are_ordered_by_their_items_then_by_name(tmp_path):
 
 
 def test_the_columns_and_the_separator_are_settings(tmp_path):
-    write(tmp_path, b"item_id,kind,genres\n1,x;y,g\n", category_columns=("kind",), category_separator=";")
+    write(
+        tmp_path,
+        b"item_id,kind,genres\n1,x;y,g\n",
+        category_columns=("kind",),
+        category_separator=";",
+    )
     assert ids(tmp_path, "kind") == ("x", "y")
     assert not (tmp_path / "genres.txt").exists()
 

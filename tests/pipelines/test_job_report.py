@@ -22,7 +22,8 @@ class Finished:
         return {
             "counters": [
                 types.SimpleNamespace(
-                    key=types.SimpleNamespace(metric=types.SimpleNamespace(name=name)), result=number
+                    key=types.SimpleNamespace(metric=types.SimpleNamespace(name=name)),
+                    result=number,
                 )
                 for name, number in self._counts.get(namespace, {}).items()
             ]
@@ -54,15 +55,22 @@ def test_too_many_rejects_name_the_most_frequent_reasons_and_a_place_of_each(tmp
         "behaviour": {"events read": 10, "events rejected": 8, "train": 2},
         "behaviour/reasons": reasons,
     }
-    rejects = [{"reason": reason, "where": f"a.csv:{reason}{n}"} for reason in "abcd" for n in range(3)]
+    rejects = [
+        {"reason": reason, "where": f"a.csv:{reason}{n}"} for reason in "abcd" for n in range(3)
+    ]
     with pytest.raises(UserError) as caught:
         check(tmp_path, counts, DataConfig(max_reject_share=0.2), rejects)
     assert "8 of 10 events" in str(caught.value)
-    assert "b (3, such as a.csv:b0); c (2, such as a.csv:c0); d (2, such as a.csv:d0)." in str(caught.value)
+    assert "b (3, such as a.csv:b0); c (2, such as a.csv:c0); d (2, such as a.csv:d0)." in str(
+        caught.value
+    )
 
 
 def test_a_log_that_was_not_read_to_its_end_is_an_error_whatever_was_read(tmp_path):
-    counts = {"behaviour": {"events read": 10, "train": 10}, "behaviour/faults": {"a.csv is cut off": 1}}
+    counts = {
+        "behaviour": {"events read": 10, "train": 10},
+        "behaviour/faults": {"a.csv is cut off": 1},
+    }
     with pytest.raises(UserError, match=r"^a\.csv is cut off$"):
         check(tmp_path, counts, DataConfig())
 
@@ -72,7 +80,11 @@ def test_a_log_that_was_not_read_to_its_end_is_an_error_whatever_was_read(tmp_pa
     [
         ({}, "leave_one_out", "hold no event"),
         ({"events read": 4, "train": 0}, "temporal", "left to train on"),
-        ({"events read": 4, "train": 3, "events without time": 1}, "temporal", "1 events of .* no timestamp"),
+        (
+            {"events read": 4, "train": 3, "events without time": 1},
+            "temporal",
+            "1 events of .* no timestamp",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_from_is_refused(tmp_path, counted, kind, fault):

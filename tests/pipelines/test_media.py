@@ -27,7 +27,9 @@ INPUTS = {
     "video": ("uint8", [None, SIZE_PX, SIZE_PX, 3]),
 }
 FINGERPRINTS = {
-    name: EncoderFolder("", "fake", Modality(name), DIMS[name], "small", dtype, tuple(shape), "0").fingerprint
+    name: EncoderFolder(
+        "", "fake", Modality(name), DIMS[name], "small", dtype, tuple(shape), "0"
+    ).fingerprint
     for name, (dtype, shape) in INPUTS.items()
 }
 
@@ -55,14 +57,20 @@ def encoders(export_encoder, tmp_path_factory) -> dict[Modality, pathlib.Path]:
 
 
 def small_config(**overrides: object) -> Config:
-    values = {"data.shards": 2, "encoders.video.frames": FRAMES, "encoders.audio.max_seconds": SECONDS}
+    values = {
+        "data.shards": 2,
+        "encoders.video.frames": FRAMES,
+        "encoders.audio.max_seconds": SECONDS,
+    }
     values |= {f"encoders.{name}.batch_size": 4 for name in DIMS}
     values |= {key.replace("__", "."): value for key, value in overrides.items()}
     return Config().with_overrides(values)
 
 
 def schema_of(num_items: int, num_genres: int | None = None, modalities=tuple(DIMS)) -> Schema:
-    genres = [FeatureSpec("genres", Owner.ITEM, Kind.CATEGORY, num_genres + 1, 8)] if num_genres else []
+    genres = (
+        [FeatureSpec("genres", Owner.ITEM, Kind.CATEGORY, num_genres + 1, 8)] if num_genres else []
+    )
     return Schema(
         (
             FeatureSpec("item", Owner.ITEM, Kind.ID, num_items + 1),
@@ -77,11 +85,15 @@ def schema_of(num_items: int, num_genres: int | None = None, modalities=tuple(DI
 def write_catalogue(folder: pathlib.Path, lines: list[dict[str, str]]) -> None:
     columns = list(dict.fromkeys(key for line in lines for key in line))
     quoted = [[line.get(column, "").replace('"', '""') for column in columns] for line in lines]
-    text = "\n".join([",".join(columns), *(",".join(f'"{cell}"' for cell in cells) for cells in quoted)])
+    text = "\n".join(
+        [",".join(columns), *(",".join(f'"{cell}"' for cell in cells) for cells in quoted)]
+    )
     (folder / "items.csv").write_text(text + "\n", encoding="utf-8")
 
 
-def write_vocabularies(output: pathlib.Path, ids: list[str], genres: list[str] | None = None) -> None:
+def write_vocabularies(
+    output: pathlib.Path, ids: list[str], genres: list[str] | None = None
+) -> None:
     (output / "vocabulary").mkdir(parents=True)
     Vocabulary(tuple(ids)).write(output / "vocabulary" / "items.txt")
     if genres:
@@ -96,7 +108,9 @@ def write_picture(path: pathlib.Path, seed: int) -> None:
 
 def write_sound(path: pathlib.Path, hertz: float, seconds: float) -> None:
     path.parent.mkdir(exist_ok=True)
-    write_mp3(path, 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(16_000 * seconds)) / 16_000), 16_000)
+    write_mp3(
+        path, 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(16_000 * seconds)) / 16_000), 16_000
+    )
 
 
 def write_film(path: pathlib.Path, levels: list[int]) -> None:
@@ -108,16 +122,22 @@ def read_items(output: pathlib.Path, schema: Schema) -> dict[int, dict[str, np.n
     """All item records by row."""
     import tensorflow as tf
 
-    records = [record for path in find_shards(output / "items", "items") for record in read_tfrecord(path)]
+    records = [
+        record for path in find_shards(output / "items", "items") for record in read_tfrecord(path)
+    ]
     parsed = ExamplesSpec(schema).item.parse(tf.constant(records))
     columns = {key: value.numpy() for key, value in parsed.items()}
     return {
-        int(row): {key: column[n] for key, column in columns.items()} for n, row in enumerate(columns["item"])
+        int(row): {key: column[n] for key, column in columns.items()}
+        for n, row in enumerate(columns["item"])
     }
 
 
 def read_rejects(output: pathlib.Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in (output / "rejects" / "media.jsonl").read_text("utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (output / "rejects" / "media.jsonl").read_text("utf-8").splitlines()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +197,12 @@ def test_embeddings_equal_those_of_a_plain_loop(shop, finished):
 def test_a_medium_that_an_item_lacks_is_zeros_and_no_reject(finished):
     output, report = finished
     items = read_items(output, SCHEMA)
-    assert [n for n, item in items.items() if item["audio/present"]] == [n for n in items if n % 3 == 0]
-    assert [n for n, item in items.items() if item["video/present"]] == [n for n in items if n % 5 == 0]
+    assert [n for n, item in items.items() if item["audio/present"]] == [
+        n for n in items if n % 3 == 0
+    ]
+    assert [n for n, item in items.items() if item["video/present"]] == [
+        n for n in items if n % 5 == 0
+    ]
     assert not items[1]["audio/embedding"].any() and not items[1]["video/embedding"].any()
     assert report["missing"] == {"image": 0, "text": 0, "audio": 16, "video": 19}  # 23 - 7, 23 - 4
     assert read_rejects(output) == []
@@ -188,7 +212,12 @@ def test_records_carry_id_title_and_categories(finished):
     items = read_items(finished[0], SCHEMA)
     assert (items[4]["item_id"], items[4]["title"]) == (b"i4", b"Title 4")
     # "new|old", "old", "", "none such|new", the vocabulary being new, old
-    assert [items[n]["genres"][:2].tolist() for n in (4, 5, 6, 7)] == [[1, 2], [2, 0], [0, 0], [1, 0]]
+    assert [items[n]["genres"][:2].tolist() for n in (4, 5, 6, 7)] == [
+        [1, 2],
+        [2, 0],
+        [0, 0],
+        [1, 0],
+    ]
 
 
 def test_a_shard_holds_one_remainder_in_the_order_of_rows(finished):
@@ -211,7 +240,11 @@ def test_the_report_says_what_there_is(finished):
 
 
 def test_nothing_temporary_is_left(finished):
-    left = [str(path.relative_to(finished[0])) for path in sorted(finished[0].rglob("*")) if path.is_file()]
+    left = [
+        str(path.relative_to(finished[0]))
+        for path in sorted(finished[0].rglob("*"))
+        if path.is_file()
+    ]
     assert left == [
         "items/items-00000-of-00002.tfrecord.gz", "items/items-00001-of-00002.tfrecord.gz",
         "items/report.json", "rejects/media.jsonl", "vocabulary/genres.txt", "vocabulary/items.txt",
@@ -223,7 +256,8 @@ def test_nothing_temporary_is_left(finished):
     [
         ["--direct_running_mode=multi_threading", "--direct_num_workers=2"],
         pytest.param(
-            ["--direct_running_mode=multi_processing", "--direct_num_workers=2"], marks=pytest.mark.slow
+            ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["threads", "processes"],
@@ -289,7 +323,9 @@ def test_a_broken_medium_costs_that_modality_only(encoders, tmp_path):
     assert len(items) == 11 and all(item["text/present"] for item in items.values())
     assert [row for row, item in items.items() if item["image/present"]] == [1]
     assert not any(item["audio/present"] or item["video/present"] for item in items.values())
-    reasons = {(reject["item_id"], reject["modality"]): reject["reason"] for reject in read_rejects(output)}
+    reasons = {
+        (reject["item_id"], reject["modality"]): reject["reason"] for reject in read_rejects(output)
+    }
     assert reasons == {
         ("i0", "audio"): "not a sound of a known format",
         ("i0", "video"): "not a film of a known format",
@@ -303,7 +339,11 @@ def test_a_broken_medium_costs_that_modality_only(encoders, tmp_path):
         ("i8", "image"): "path leaves the data folder",
         ("i9", "image"): "path is absolute; paths are relative to the data folder",
     }
-    assert {reject["where"] for reject in read_rejects(output)} >= {"cut.jpg", "../outside.jpg", "noise.mp3"}
+    assert {reject["where"] for reject in read_rejects(output)} >= {
+        "cut.jpg",
+        "../outside.jpg",
+        "noise.mp3",
+    }
     assert report["missing"]["image"] == 1  # the blank cell
     assert report["rejected"]["image"]["picture is damaged"] == 1
     assert sum(report["rejected"]["image"].values()) == 9
@@ -326,7 +366,12 @@ def test_a_text_above_the_limit_is_rejected(encoders, tmp_path):
     assert [bool(items[row]["text/present"]) for row in (1, 2)] == [True, False]
     assert report["rejected"]["text"] == {"text is too large": 1}
     assert read_rejects(tmp_path / "out") == [
-        {"reason": "text is too large", "where": "title, description", "item_id": "b", "modality": "text"}
+        {
+            "reason": "text is too large",
+            "where": "title, description",
+            "item_id": "b",
+            "modality": "text",
+        }
     ]
 
 
@@ -386,7 +431,11 @@ def test_a_vocabulary_of_another_catalogue_is_refused(encoders, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "fault"),
-    [(None, "does not exist"), ("", "is empty"), ("id,title\n1,A\n", r"has no column \['item_id'\]")],
+    [
+        (None, "does not exist"),
+        ("", "is empty"),
+        ("id,title\n1,A\n", r"has no column \['item_id'\]"),
+    ],
 )
 def test_a_catalogue_that_cannot_be_read_writes_nothing(encoders, tmp_path, content, fault):
     write_vocabularies(tmp_path, ["a"])
@@ -404,7 +453,9 @@ def test_encoders_must_be_those_of_the_schema(encoders, shop, tmp_path):
     with pytest.raises(UserError, match="received some for"):
         media.run(shop, tmp_path, small_config(), some, SCHEMA)
     swapped = encoders | {Modality.IMAGE: encoders[Modality.VIDEO]}
-    with pytest.raises(UserError, match=f"must hold the encoder {FINGERPRINTS['image']} of image with 3 dimensions"):
+    with pytest.raises(
+        UserError, match=f"must hold the encoder {FINGERPRINTS['image']} of image with 3 dimensions"
+    ):
         media.run(shop, tmp_path, small_config(), swapped, SCHEMA)
 
 

@@ -32,10 +32,19 @@ def checked(tmp_path, text: str, place: int = 0) -> tuple[list[dict], list[dict]
 
 
 def test_an_event_becomes_numbers(tmp_path):
-    events, rejects = checked(tmp_path, "item_id,user_id,event,timestamp,rating\nb,007,buy,12.75,5\n")
+    events, rejects = checked(
+        tmp_path, "item_id,user_id,event,timestamp,rating\nb,007,buy,12.75,5\n"
+    )
     assert not rejects
     assert events == [
-        {"user_id": "007", "event": "buy", "item": 2, "time": 12.75, "untimed": False, "position": 2}
+        {
+            "user_id": "007",
+            "event": "buy",
+            "item": 2,
+            "time": 12.75,
+            "untimed": False,
+            "position": 2,
+        }
     ]
 
 
@@ -54,7 +63,11 @@ def test_without_an_event_it_is_an_interaction(tmp_path):
 
 def test_without_a_timestamp_the_order_counts_and_else_nothing(tmp_path):
     with_order, _ = checked(tmp_path, "user_id,item_id,timestamp,order\nu,a,,7\nu,b,,\nu,c,9,1\n")
-    assert [(event["time"], event["untimed"]) for event in with_order] == [(7, True), (0, True), (9, False)]
+    assert [(event["time"], event["untimed"]) for event in with_order] == [
+        (7, True),
+        (0, True),
+        (9, False),
+    ]
     without, _ = checked(tmp_path, "user_id,item_id,timestamp\nu,a,\n")
     assert [(event["time"], event["untimed"]) for event in without] == [(0, True)]
 
@@ -74,7 +87,10 @@ def test_without_a_timestamp_the_order_counts_and_else_nothing(tmp_path):
         ("u,a,inf,1,e", "timestamp is no number"),
         ("u,a,,first,e", "order is no number"),
         # Nanoseconds since 1970, which a float does not hold exactly.
-        ("u,a,1700000000000000000,1,e", "timestamp or order is 2**53 or beyond; seconds are expected"),
+        (
+            "u,a,1700000000000000000,1,e",
+            "timestamp or order is 2**53 or beyond; seconds are expected",
+        ),
         ("u,z,1,1,e", "item_id is not in the catalogue"),
         (",z,x,1,e", "user_id is empty"),  # the first of several faults
     ],
@@ -92,7 +108,9 @@ def test_what_is_wrong_with_a_row_is_said_and_the_others_go_on(tmp_path, line, r
 def test_a_number_is_read_as_python_reads_it_whatever_stands_beside_it(tmp_path, text):
     alone, _ = checked(tmp_path, f"user_id,item_id,timestamp\nu,a,{text}\n")
     beside, _ = checked(tmp_path, f"user_id,item_id,timestamp\nu,b,x\nu,a,{text}\n")
-    assert [event["time"] for event in alone] == [event["time"] for event in beside] == [float(text)]
+    assert (
+        [event["time"] for event in alone] == [event["time"] for event in beside] == [float(text)]
+    )
 
 
 # Texts that are a number, nearly one, or a word for one.
@@ -107,7 +125,9 @@ numbers = st.one_of(
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["u", "v", ""]), st.sampled_from(["a", "b", "z", "", "a\x00"]), numbers),
+        st.tuples(
+            st.sampled_from(["u", "v", ""]), st.sampled_from(["a", "b", "z", "", "a\x00"]), numbers
+        ),
         max_size=6,
     )
 )
@@ -169,7 +189,11 @@ def test_partitions_do_not_depend_on_the_process_or_the_batch():
 def test_a_log_becomes_batches_of_partitions(tmp_path):
     ITEMS.write(tmp_path / "items.txt")
     users = [f"u{number}" for number in range(40)]
-    log = "user_id,item_id,timestamp\n" + "".join(f"{user},a,1\n" for user in users) + "broken\nu1,z,1\n"
+    log = (
+        "user_id,item_id,timestamp\n"
+        + "".join(f"{user},a,1\n" for user in users)
+        + "broken\nu1,z,1\n"
+    )
     (tmp_path / "log.csv").write_text(log)
 
     def check_batches(batches):

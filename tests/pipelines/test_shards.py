@@ -57,7 +57,12 @@ def test_a_partition_becomes_its_shards_and_what_is_added_up(tmp_path):
         "repeats dropped": 2, "users": 3, "train": 5, "valid": 2, "test": 2,
         "events of users without training": 0, "windows": 3,
     }  # fmt: skip
-    for name, records in (("train", [2, 1]), ("valid", [1, 1]), ("test", [1, 1]), ("users", [2, 1])):
+    for name, records in (
+        ("train", [2, 1]),
+        ("valid", [1, 1]),
+        ("test", [1, 1]),
+        ("users", [2, 1]),
+    ):
         assert [len(list(read_tfrecord(path))) for path in find_shards(tmp_path, name)] == records
     # b is the third user although partition 1 may be written first: "user" is followed by its row.
     (record,) = read_tfrecord(find_shards(tmp_path, "train")[1])

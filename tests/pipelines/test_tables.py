@@ -26,7 +26,10 @@ def written(tmp_path, content: bytes, name: str = "table.csv"):
 def test_cells_stay_strings_and_rows_are_numbered_from_the_header(tmp_path):
     path = written(tmp_path, b'\xef\xbb\xbfa,other,b\r\n007,x,\r\n1e3,x,"NULL, or\nnot"\r\n')
     assert read(path) == (
-        [{"a": "007", "b": "", "row number": 2}, {"a": "1e3", "b": "NULL, or\nnot", "row number": 3}],
+        [
+            {"a": "007", "b": "", "row number": 2},
+            {"a": "1e3", "b": "NULL, or\nnot", "row number": 3},
+        ],
         [],
     )
 
@@ -51,12 +54,16 @@ def test_a_table_of_broken_rows_alone_tells_them(tmp_path):
 def test_numbers_hold_where_blocks_meet(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "_BLOCK_BYTES", 64)
     generator = np.random.default_rng(4)
-    lines = ["broken" if generator.random() < 0.3 else f"{number},{number}" for number in range(2, 300)]
+    lines = [
+        "broken" if generator.random() < 0.3 else f"{number},{number}" for number in range(2, 300)
+    ]
     path = written(tmp_path, ("a,b\n" + "\n".join(lines) + "\n").encode())
     rows, broken = read(path)
     assert len(rows) > 150
     assert all(int(row["a"]) == row["row number"] for row in rows)
-    assert [number for number, _ in broken] == [n for n, line in enumerate(lines, 2) if line == "broken"]
+    assert [number for number, _ in broken] == [
+        n for n, line in enumerate(lines, 2) if line == "broken"
+    ]
 
 
 def test_bytes_that_are_no_utf8_cost_nothing_else(tmp_path):

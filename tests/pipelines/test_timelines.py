@@ -30,7 +30,8 @@ class Columns:
             return [column.values[a:b].tolist() for a, b in pairs]
 
         return [
-            dict(zip(columns, row, strict=True)) for row in zip(*map(cells, columns.values()), strict=True)
+            dict(zip(columns, row, strict=True))
+            for row in zip(*map(cells, columns.values()), strict=True)
         ]
 
 
@@ -66,7 +67,12 @@ def test_timelines_are_sorted_and_hold_each_item_the_first_time(events):
     for user, start, end in zip(timelines.user_ids, timelines.starts, timelines.ends, strict=True):
         names = [timelines.event_names[place] for place in timelines.events[start:end]]
         found = list(
-            zip(names, timelines.items[start:end].tolist(), timelines.times[start:end].tolist(), strict=True)
+            zip(
+                names,
+                timelines.items[start:end].tolist(),
+                timelines.times[start:end].tolist(),
+                strict=True,
+            )
         )
         assert found == kept[user]
 
@@ -109,11 +115,15 @@ def test_every_event_is_asked_or_learnt_once_and_no_history_knows_its_future(kin
     timelines, split, records = records_of(events, kind)
     items = {
         user: timelines.items[start:end].tolist()
-        for user, (start, end) in enumerate(zip(timelines.starts, timelines.ends, strict=True), start=1)
+        for user, (start, end) in enumerate(
+            zip(timelines.starts, timelines.ends, strict=True), start=1
+        )
     }
     owners = np.repeat(np.arange(len(timelines.starts)) + 1, timelines.ends - timelines.starts)
     wanted = {name: [] for name in ("train", "valid", "test")}
-    for owner, item, part in zip(owners.tolist(), timelines.items.tolist(), split.tolist(), strict=True):
+    for owner, item, part in zip(
+        owners.tolist(), timelines.items.tolist(), split.tolist(), strict=True
+    ):
         wanted[("train", "valid", "test")[part]].append((owner, item))
     learners = {owner for owner, _ in wanted["train"]}
 
@@ -141,7 +151,9 @@ def test_every_event_is_asked_or_learnt_once_and_no_history_knows_its_future(kin
         assert query["history/item"] == query["seen/item"][-MAX_HISTORY:]
         assert not query["target/item"]
     sizes = split_sizes(timelines, split)
-    asked = {name: [pair for pair in wanted[name] if pair[0] in learners] for name in ("valid", "test")}
+    asked = {
+        name: [pair for pair in wanted[name] if pair[0] in learners] for name in ("valid", "test")
+    }
     assert (sizes["train"], sizes["valid"], sizes["test"]) == (
         len(wanted["train"]), len(asked["valid"]), len(asked["test"])
     )  # fmt: skip
@@ -154,7 +166,11 @@ def test_the_test_history_holds_the_validation_event():
     (window,), (valid,), (test,) = records["train"], records["valid"], records["test"]
     assert window["history/item"] == [1, 2]
     assert (valid["history/item"], valid["target/item"]) == ([1, 2], [3])
-    assert (test["history/item"], test["target/item"], test["target/time"]) == ([1, 2, 3], [4], [40])
+    assert (test["history/item"], test["target/item"], test["target/time"]) == (
+        [1, 2, 3],
+        [4],
+        [40],
+    )
 
 
 def test_rows_of_events_and_seconds_are_written():

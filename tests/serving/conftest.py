@@ -1,7 +1,8 @@
 """A toy recommender in two versions, saved once and served once for all tests of this folder.
 
 The catalogue is ü1, b, c, d with scores 4, 3, 2, 1 (times ten in version 2). `recommend` gives the
-three best that are neither in the history nor excluded; empty places hold "" and the smallest float.
+three best that are neither in the history nor excluded; empty places hold "" and the smallest
+float.
 """
 
 import pathlib

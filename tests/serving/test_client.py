@@ -53,7 +53,9 @@ def test_recommend_gives_ids_and_scores_best_first(client):
 
 
 def test_empty_places_are_dropped(client):
-    assert client.recommend(history=["ü1", "b"], exclude=["c"], version=1) == [Recommendation("d", 1.0)]
+    assert client.recommend(history=["ü1", "b"], exclude=["c"], version=1) == [
+        Recommendation("d", 1.0)
+    ]
     assert client.recommend(exclude=["ü1", "b", "c", "d"]) == []
 
 
@@ -71,7 +73,12 @@ def test_many_queries_of_different_lengths_are_answered_as_each_alone(client):
 
 
 def test_rest_and_grpc_agree(toy_server):
-    queries = [Query(), Query("ключ", ["ü1"]), Query(history=["b", "c", "d"]), Query(exclude=["", "x"])]
+    queries = [
+        Query(),
+        Query("ключ", ["ü1"]),
+        Query(history=["b", "c", "d"]),
+        Query(exclude=["", "x"]),
+    ]
     with RecommenderClient(toy_server.rest_url, "toy") as rest:
         with RecommenderClient(toy_server.grpc_url, "toy") as grpc:
             for query in queries:
@@ -106,7 +113,10 @@ def test_a_refusal_is_a_client_error_with_the_reason(client, arguments, words):
 
 
 def test_an_unknown_model_is_named(url):
-    with RecommenderClient(url, "other") as client, pytest.raises(ClientError, match=r"Latest\(other\)"):
+    with (
+        RecommenderClient(url, "other") as client,
+        pytest.raises(ClientError, match=r"Latest\(other\)"),
+    ):
         client.recommend()
 
 
@@ -129,7 +139,9 @@ def test_a_server_that_says_nothing_is_given_up(scheme):
                 client.recommend()
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8501", "ftp://x:1", "grpc://x", "http://x:99999", "http://"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8501", "ftp://x:1", "grpc://x", "http://x:99999", "http://"]
+)
 def test_a_url_of_another_form_is_refused(url):
     with pytest.raises(ClientError, match=r"URL"):
         RecommenderClient(url)
@@ -141,8 +153,16 @@ def test_a_url_of_another_form_is_refused(url):
         (502, b"<html>Bad Gateway", "answered 502 with what is no JSON: <html>Bad Gateway"),
         (400, b'{ "error": "no" }', "answered 400: no"),
         (200, b'{"outputs": [[0.5]]}', "serves another kind of model"),
-        (200, b'{"outputs": {"item_ids": [["a"]], "scores": [["b"]]}}', "output 'scores' must be float"),
-        (200, b'{"outputs": {"item_ids": [["a"], ["b"]], "scores": [[1.0], [2.0]]}}', "another kind"),
+        (
+            200,
+            b'{"outputs": {"item_ids": [["a"]], "scores": [["b"]]}}',
+            "output 'scores' must be float",
+        ),
+        (
+            200,
+            b'{"outputs": {"item_ids": [["a"], ["b"]], "scores": [[1.0], [2.0]]}}',
+            "another kind",
+        ),
     ],
 )
 def test_an_answer_of_another_form_is_a_client_error(canned, status, answer, words):

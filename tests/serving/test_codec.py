@@ -17,7 +17,9 @@ NUMERIC = st.tuples(NUMBERS, SHAPES).flatmap(lambda kind: arrays.arrays(*kind))
 BYTES = SHAPES.flatmap(lambda shape: arrays.arrays(object, shape, elements=st.binary(max_size=5)))
 TEXT = SHAPES.flatmap(
     lambda shape: arrays.arrays(
-        object, shape, elements=st.text(st.characters(exclude_categories=["Cs"]), max_size=5).map(str.encode)
+        object,
+        shape,
+        elements=st.text(st.characters(exclude_categories=["Cs"]), max_size=5).map(str.encode),
     )
 )
 
@@ -79,7 +81,11 @@ def test_any_bytes_come_back_as_base64_under_a_name_ending_in_bytes(array):
 
 
 def test_floats_are_written_with_the_fewest_digits():
-    assert array_to_json(np.array([0.2, 3.0, -3.4028235e38], np.float32), "x") == [0.2, 3.0, -3.4028235e38]
+    assert array_to_json(np.array([0.2, 3.0, -3.4028235e38], np.float32), "x") == [
+        0.2,
+        3.0,
+        -3.4028235e38,
+    ]
 
 
 def test_what_json_has_no_number_for_is_kept():
@@ -88,14 +94,19 @@ def test_what_json_has_no_number_for_is_kept():
 
 
 def test_bytes_that_are_not_utf8_are_an_error_of_the_model():
-    with pytest.raises(RequestError, match="output 'title' holds bytes that are not UTF-8") as error:
+    with pytest.raises(
+        RequestError, match="output 'title' holds bytes that are not UTF-8"
+    ) as error:
         array_to_json(strings(b"\xff"), "title")
     assert error.value.code == Code.INTERNAL
 
 
 def test_base64_may_lack_its_padding():
     # "aGk" is "hi" without the final "=".
-    same(array_from_json([{"b64": "aGk"}, {"b64": "aGk="}], declared(strings(b""))), strings(b"hi", b"hi"))
+    same(
+        array_from_json([{"b64": "aGk"}, {"b64": "aGk="}], declared(strings(b""))),
+        strings(b"hi", b"hi"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def stub(channel):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 
-def request(signature="", version=None, name="toy", output_filter=(), **inputs) -> predict_pb2.PredictRequest:
+def request(
+    signature="", version=None, name="toy", output_filter=(), **inputs
+) -> predict_pb2.PredictRequest:
     message = predict_pb2.PredictRequest(output_filter=output_filter)
     message.model_spec.name = name
     message.model_spec.signature_name = signature
@@ -44,7 +46,9 @@ def refused(call) -> tuple[grpc.StatusCode, str]:
 
 def test_predict_answers_the_default_signature_of_the_newest_version(stub):
     empty = tf.zeros([1, 0], tf.string)
-    response = stub.Predict(request(user_id=["u"], history_item_ids=[["b"]], exclude_item_ids=empty))
+    response = stub.Predict(
+        request(user_id=["u"], history_item_ids=[["b"]], exclude_item_ids=empty)
+    )
     assert response.model_spec.name == "toy" and response.model_spec.version.value == 2
     assert response.model_spec.signature_name == "serving_default"
     assert tf.make_ndarray(response.outputs["item_ids"]).tolist() == [["ü1".encode(), b"c", b"d"]]
@@ -77,10 +81,18 @@ def test_other_dtypes_and_scalars_travel(stub):
         (predict_pb2.PredictRequest(), "INVALID_ARGUMENT", "Missing ModelSpec"),
         (request("half"), "INVALID_ARGUMENT", "Missing named input: x"),
         (request("half", x=[[1.0, 2.0]], y=1), "INVALID_ARGUMENT", "Unknown input: y"),
-        (request("half", x=[[1, 2]]), "INVALID_ARGUMENT", "'x' must be float [?,2], received int32 [1,2]"),
+        (
+            request("half", x=[[1, 2]]),
+            "INVALID_ARGUMENT",
+            "'x' must be float [?,2], received int32 [1,2]",
+        ),
         (request("half", x=[1.0, 2.0]), "INVALID_ARGUMENT", "received float [2]"),
         (request("half", x=["a"]), "INVALID_ARGUMENT", "received string [1]"),
-        (request("half", x=[[1.0, 2.0]], output_filter=["z"]), "INVALID_ARGUMENT", "not found in signature"),
+        (
+            request("half", x=[[1.0, 2.0]], output_filter=["z"]),
+            "INVALID_ARGUMENT",
+            "not found in signature",
+        ),
         (
             request(user_id=["u"] * 2, history_item_ids=[["b"]], exclude_item_ids=[["b"]] * 2),
             "INVALID_ARGUMENT",
@@ -117,7 +129,10 @@ def test_the_metadata_holds_the_signatures(stub):
     for fields in ([], ["warmup"]):
         message = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
         message.model_spec.name = "toy"
-        assert refused(lambda m=message: stub.GetModelMetadata(m))[0] is grpc.StatusCode.INVALID_ARGUMENT
+        assert (
+            refused(lambda m=message: stub.GetModelMetadata(m))[0]
+            is grpc.StatusCode.INVALID_ARGUMENT
+        )
 
 
 def test_the_status_lists_versions(channel):

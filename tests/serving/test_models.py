@@ -21,7 +21,10 @@ def copy_with_ops_renamed(toy_model_dir, target, new_op: str):
     path = target / "1" / "saved_model.pb"
     saved = SavedModel.FromString(path.read_bytes())
     graph = saved.meta_graphs[0].graph_def
-    for node in [*graph.node, *(node for function in graph.library.function for node in function.node_def)]:
+    for node in [
+        *graph.node,
+        *(node for function in graph.library.function for node in function.node_def),
+    ]:
         if node.op == "TopKV2":
             node.op = new_op
     path.write_bytes(saved.SerializeToString())
@@ -39,7 +42,10 @@ def test_versions_are_the_numbered_folders_in_numeric_order(tmp_path):
     [
         (lambda root: root / "absent", "does not exist"),
         (lambda root: root, "holds no model: it has no version folder"),
-        (lambda root: [(root / "3").mkdir(), root][1], "3 holds no model: it has no saved_model.pb"),
+        (
+            lambda root: [(root / "3").mkdir(), root][1],
+            "3 holds no model: it has no saved_model.pb",
+        ),
         (lambda root: [(root / "saved_model.pb").touch(), root][1], "give the folder above it"),
     ],
 )
@@ -106,9 +112,17 @@ def test_the_signature_answers_the_arrays_of_the_filter(toy_server):
     [
         ({}, [], "Missing named input: item_id"),
         ({"item_id": strings([b"b"]), "x": strings([b"b"])}, [], "Unknown input: x"),
-        ({"item_id": np.array([1.0], np.float32)}, [], "input 'item_id' must be string [?], received float"),
+        (
+            {"item_id": np.array([1.0], np.float32)},
+            [],
+            "input 'item_id' must be string [?], received float",
+        ),
         ({"item_id": strings([[b"b"]])}, [], "received string [1,1]"),
-        ({"item_id": strings([b"b"])}, ["rank"], "output tensor alias not found in signature: rank"),
+        (
+            {"item_id": strings([b"b"])},
+            ["rank"],
+            "output tensor alias not found in signature: rank",
+        ),
         ({"item_id": strings([b"b"])}, ["scores", "scores"], "duplicate output"),
     ],
 )

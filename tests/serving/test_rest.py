@@ -18,7 +18,9 @@ def ask(server, method: str, path: str, body: bytes | str | None = None, **heade
 
 
 def predict(server, document, path: str = "/v1/models/toy:predict"):
-    return ask(server, "POST", path, document if isinstance(document, str) else json.dumps(document))
+    return ask(
+        server, "POST", path, document if isinstance(document, str) else json.dumps(document)
+    )
 
 
 def raw(server, request: bytes) -> bytes:
@@ -66,10 +68,19 @@ def test_columns_in_columns_out_and_no_signature_means_the_default(toy_server):
 
 def test_one_input_and_one_output_travel_without_their_names(toy_server):
     half = {"signature_name": "half"}
-    assert predict(toy_server, half | {"instances": [[1, 2.5]]}) == (200, {"predictions": [[0.5, 1.25]]})
-    assert predict(toy_server, half | {"instances": [{"x": [1, 2]}]}) == (200, {"predictions": [[0.5, 1.0]]})
+    assert predict(toy_server, half | {"instances": [[1, 2.5]]}) == (
+        200,
+        {"predictions": [[0.5, 1.25]]},
+    )
+    assert predict(toy_server, half | {"instances": [{"x": [1, 2]}]}) == (
+        200,
+        {"predictions": [[0.5, 1.0]]},
+    )
     assert predict(toy_server, half | {"inputs": [[1, 2]]}) == (200, {"outputs": [[0.5, 1.0]]})
-    assert predict(toy_server, half | {"inputs": {"x": [[1, 2]]}}) == (200, {"outputs": [[0.5, 1.0]]})
+    assert predict(toy_server, half | {"inputs": {"x": [[1, 2]]}}) == (
+        200,
+        {"outputs": [[0.5, 1.0]]},
+    )
 
 
 def test_bytes_travel_as_base64(toy_server):
@@ -93,10 +104,18 @@ def test_scalars_go_by_column_only(toy_server):
     status, answer = predict(toy_server, {"signature_name": "mixed", "inputs": inputs})
     assert status == 200
     # 3 * 0.5 and -4 * 0.5
-    assert answer["outputs"] == {"whole": [3, -4], "flag": [False, True], "scaled": [1.5, -2.0], "scale": 0.5}
+    assert answer["outputs"] == {
+        "whole": [3, -4],
+        "flag": [False, True],
+        "scaled": [1.5, -2.0],
+        "scale": 0.5,
+    }
     rows = [{"whole": 3, "flag": True, "scale": 0.1}]
     status, answer = predict(toy_server, {"signature_name": "mixed", "instances": rows})
-    assert status == 400 and "input 'scale' must be float [], received values of shape [1]" in answer["error"]
+    assert (
+        status == 400
+        and "input 'scale' must be float [], received values of shape [1]" in answer["error"]
+    )
 
 
 def test_status_has_tf_servings_form(toy_server):
@@ -106,7 +125,10 @@ def test_status_has_tf_servings_form(toy_server):
 
     both, first = [entry("1"), entry("2")], [entry("1")]
     assert ask(toy_server, "GET", "/v1/models/toy") == (200, {"model_version_status": both})
-    assert ask(toy_server, "GET", "/v1/models/toy/versions/1?x=y") == (200, {"model_version_status": first})
+    assert ask(toy_server, "GET", "/v1/models/toy/versions/1?x=y") == (
+        200,
+        {"model_version_status": first},
+    )
 
 
 def test_metadata_shows_the_signatures(toy_server):
@@ -121,7 +143,10 @@ def test_metadata_shows_the_signatures(toy_server):
         "dim": [{"size": "-1", "name": ""}, {"size": "2", "name": ""}],
         "unknown_rank": False,
     }
-    assert ask(toy_server, "GET", "/v1/models/toy/versions/1/metadata")[1]["model_spec"]["version"] == "1"
+    assert (
+        ask(toy_server, "GET", "/v1/models/toy/versions/1/metadata")[1]["model_spec"]["version"]
+        == "1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +162,10 @@ def test_metadata_shows_the_signatures(toy_server):
         ({"instances": {}}, "expecting 'instances' to be a list"),
         ({"instances": ["u"]}, "list of objects"),
         ({"inputs": ["u"]}, "expecting an object"),
-        ({"inputs": {"user_id": ["u"]}}, "Missing named input: exclude_item_ids, history_item_ids."),
+        (
+            {"inputs": {"user_id": ["u"]}},
+            "Missing named input: exclude_item_ids, history_item_ids.",
+        ),
         ({"instances": [{"user_id": "u"}]}, "element 0 of 'instances': Missing named input"),
         ({"signature_name": "half", "inputs": {"x": [[1, 2]], "y": 1}}, "Unknown input: y."),
         ({"signature_name": "half", "instances": [{"x": [1, 2]}, [1, 2]]}, "at item 1"),
@@ -146,13 +174,22 @@ def test_metadata_shows_the_signatures(toy_server):
         ({"signature_name": "half", "instances": [["a", 2]]}, 'received the string "a" at [0,0]'),
         ({"signature_name": "half", "instances": [[1, 2], [1]]}, "ragged"),
         ({"signature_name": 5, "instances": [[1, 2]]}, "must be a string"),
-        ({"signature_name": "best", "instances": [[1, 2]]}, 'name: "best" not found in signature def'),
+        (
+            {"signature_name": "best", "instances": [[1, 2]]},
+            'name: "best" not found in signature def',
+        ),
         (
             {"inputs": {"user_id": [], "history_item_ids": [], "exclude_item_ids": []}},
             "input 'exclude_item_ids' must be string [?,?], received values of shape [0]",
         ),
         (
-            {"inputs": {"user_id": ["u", "v"], "history_item_ids": [["b"]], "exclude_item_ids": [[]]}},
+            {
+                "inputs": {
+                    "user_id": ["u", "v"],
+                    "history_item_ids": [["b"]],
+                    "exclude_item_ids": [[]],
+                }
+            },
             "history must have one row a user",
         ),
     ],
@@ -188,7 +225,9 @@ def test_a_body_that_is_no_text_is_400(toy_server):
     ],
 )
 def test_what_is_not_there_has_its_own_status(toy_server, method, path, expected):
-    body = '{"signature_name": "half", "instances": [[1, 2]]}' if method in ("POST", "PUT") else None
+    body = (
+        '{"signature_name": "half", "instances": [[1, 2]]}' if method in ("POST", "PUT") else None
+    )
     status, answer = ask(toy_server, method, path, body)
     assert status == expected
     assert answer is None if method == "HEAD" else list(answer) == ["error"]
@@ -218,7 +257,9 @@ def test_a_body_above_the_limit_is_413(toy_server, expect):
 def test_a_body_needs_a_length(toy_server):
     head = b"POST /v1/models/toy:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     assert raw(toy_server, head + b"\r\n").startswith(b"HTTP/1.1 411 ")
-    assert raw(toy_server, head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n").startswith(b"HTTP/1.1 411 ")
+    assert raw(toy_server, head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n").startswith(
+        b"HTTP/1.1 411 "
+    )
     assert raw(toy_server, head + b"Content-Length: -5\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
@@ -243,7 +284,9 @@ def test_a_broken_request_is_answered_with_json_and_the_server_lives(toy_server,
 def test_a_client_that_goes_away_leaves_the_server_alive(toy_server):
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", toy_server.rest_port)) as connection:
-            connection.sendall(b"POST /v1/models/toy:predict HTTP/1.1\r\nContent-Length: 10\r\n\r\n{")
+            connection.sendall(
+                b"POST /v1/models/toy:predict HTTP/1.1\r\nContent-Length: 10\r\n\r\n{"
+            )
     assert ask(toy_server, "GET", "/v1/models/toy")[0] == 200
 
 
@@ -251,7 +294,11 @@ def test_one_connection_takes_many_requests_after_errors_too(toy_server):
     connection = http.client.HTTPConnection("127.0.0.1", toy_server.rest_port, timeout=10)
     connection.connect()
     own_port = connection.sock.getsockname()
-    for path, expected in (("/v1/models/toy", 200), ("/nowhere", 404), ("/v1/models/toy:predict", 405)):
+    for path, expected in (
+        ("/v1/models/toy", 200),
+        ("/nowhere", 404),
+        ("/v1/models/toy:predict", 405),
+    ):
         connection.request("GET", path)
         response = connection.getresponse()
         response.read()

@@ -22,14 +22,17 @@ def test_free_ports_are_chosen_and_reported(toy_server):
 
 
 def test_only_the_loopback_interface_listens_by_default(toy_server):
-    # 127.0.0.2 is another address of the loopback interface: a server on all addresses would answer.
+    # 127.0.0.2 is another address of the loopback interface: a server on all addresses would
+    # answer.
     for port in (toy_server.rest_port, toy_server.grpc_port):
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), timeout=5)
 
 
 @pytest.mark.parametrize("which", ["rest_port", "grpc_port"])
-def test_a_port_in_use_is_a_users_mistake_and_nothing_listens_then(toy_model_dir, toy_server, which):
+def test_a_port_in_use_is_a_users_mistake_and_nothing_listens_then(
+    toy_model_dir, toy_server, which
+):
     server = Server(toy_model_dir, "toy", versions=[1], **{which: getattr(toy_server, which)})
     with pytest.raises(UserError, match=f"--{which.replace('_', '-')}"):
         server.start()
@@ -102,8 +105,13 @@ def test_the_command_serves_until_a_signal(toy_model_dir, number):
     )
     try:
         line = process.stdout.readline()
-        rest, grpc = re.search(r"REST (http://[\d.:]+)/v1/models/toy, gRPC (grpc://[\d.:]+)", line).groups()
-        with RecommenderClient(rest, "toy") as over_rest, RecommenderClient(grpc, "toy") as over_grpc:
+        rest, grpc = re.search(
+            r"REST (http://[\d.:]+)/v1/models/toy, gRPC (grpc://[\d.:]+)", line
+        ).groups()
+        with (
+            RecommenderClient(rest, "toy") as over_rest,
+            RecommenderClient(grpc, "toy") as over_grpc,
+        ):
             assert over_rest.recommend() == over_grpc.recommend() != []
         process.send_signal(number)
         assert process.wait(timeout=15) == 0
@@ -123,5 +131,7 @@ def test_mistakes_are_found_before_tensorflow_is_imported(tmp_path):
         "assert 'tensorflow' not in sys.modules\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,12 @@
 import pytest
 
-from tfrs_mm.artefacts import fingerprint_of, fingerprint_tree, read_manifest, whole_directory, write_manifest
+from tfrs_mm.artefacts import (
+    fingerprint_of,
+    fingerprint_tree,
+    read_manifest,
+    whole_directory,
+    write_manifest,
+)
 from tfrs_mm.errors import UserError
 
 

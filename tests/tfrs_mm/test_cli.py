@@ -54,12 +54,17 @@ def test_a_folder_that_is_no_run_is_one_line_and_exit_two(tmp_path, capsys):
 def test_an_export_folder_without_a_model_is_one_line_and_exit_two(tmp_path, capsys):
     assert main(["recommend", "--model-dir", str(tmp_path), "--user", "u"]) == 2
     assert str(tmp_path) in one_line(capsys)
-    assert main(["serve", "--model-dir", str(tmp_path), "--rest-port", "0", "--grpc-port", "0"]) == 2
+    assert (
+        main(["serve", "--model-dir", str(tmp_path), "--rest-port", "0", "--grpc-port", "0"]) == 2
+    )
     assert str(tmp_path) in one_line(capsys)
 
 
 def test_an_input_that_is_not_there_is_one_line_and_exit_two(tmp_path, capsys):
-    assert main(["preprocess", "--input", str(tmp_path / "none"), "--output", str(tmp_path / "data")]) == 2
+    assert (
+        main(["preprocess", "--input", str(tmp_path / "none"), "--output", str(tmp_path / "data")])
+        == 2
+    )
     assert "must be a folder" in one_line(capsys)
     assert not (tmp_path / "data").exists()
 
@@ -102,7 +107,10 @@ def test_recommend_prints_rank_item_and_score(run_dir, tmp_path, capsys):
     model_dir = tmp_path / "model"
     assert main(["export", "--run", str(run_dir), "--output", str(model_dir)]) == 0
     capsys.readouterr()
-    assert main(["recommend", "--model-dir", str(model_dir), "--history", "item-2,item-6", "--k", "3"]) == 0
+    assert (
+        main(["recommend", "--model-dir", str(model_dir), "--history", "item-2,item-6", "--k", "3"])
+        == 0
+    )
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert [line[0] for line in lines] == ["1", "2", "3"]
     assert all(line[1].startswith("item-") and float(line[2]) for line in lines)

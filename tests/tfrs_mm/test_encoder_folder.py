@@ -8,7 +8,15 @@ from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
 
 FOLDER = EncoderFolder(
-    "somewhere", "mean colour", Modality.IMAGE, 3, "small", "uint8", (None, 4, 4, 3), "abc", ("tensorflow_text",)
+    "somewhere",
+    "mean colour",
+    Modality.IMAGE,
+    3,
+    "small",
+    "uint8",
+    (None, 4, 4, 3),
+    "abc",
+    ("tensorflow_text",),
 )
 
 

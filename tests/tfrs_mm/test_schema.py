@@ -50,4 +50,7 @@ def test_another_encoder_is_another_schema():
 
 
 def test_keys_of_a_modality():
-    assert (Modality.AUDIO.embedding_key, Modality.AUDIO.present_key) == ("audio/embedding", "audio/present")
+    assert (Modality.AUDIO.embedding_key, Modality.AUDIO.present_key) == (
+        "audio/embedding",
+        "audio/present",
+    )

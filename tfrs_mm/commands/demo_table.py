@@ -43,7 +43,10 @@ def show(loaded: Any, user_id: str, answer: Sequence[Any]) -> Shown:
     return Shown(
         user_id,
         [(str(catalogue.item_ids[row]), str(catalogue.titles[row])) for row in rows],
-        [(item.item_id, str(catalogue.titles[row_of[item.item_id]]), item.score) for item in answer],
+        [
+            (item.item_id, str(catalogue.titles[row_of[item.item_id]]), item.score)
+            for item in answer
+        ],
     )
 
 
@@ -58,7 +61,9 @@ def demand_equal(user: str, first: Sequence[Any], second: Sequence[Any], name: s
         abs(a.score - b.score) > _SCORE_TOLERANCE * max(1.0, abs(a.score))
         for a, b in zip(first, second, strict=True)
     ):
-        raise RuntimeError(f"user {user!r}: the answer over REST and the one {name} differ: {first} {second}")
+        raise RuntimeError(
+            f"user {user!r}: the answer over REST and the one {name} differ: {first} {second}"
+        )
 
 
 def recommendations(shown: Sequence[Shown]) -> str:
@@ -75,7 +80,10 @@ def recommendations(shown: Sequence[Shown]) -> str:
 
 def figures(metrics: dict[str, Any]) -> str:
     """Held-out figures of every stage, for all items and for those without an event in training."""
-    lines = ["", f"{'held-out interactions':<24}{'Recall@10':>10}{'NDCG@10':>10}{'cold Recall@20':>16}"]
+    lines = [
+        "",
+        f"{'held-out interactions':<24}{'Recall@10':>10}{'NDCG@10':>10}{'cold Recall@20':>16}",
+    ]
     for stage, result in metrics.items():
         cold = result["slices"].get("cold_items")
         label = "retrieval + ranking" if stage == "ranking" else stage

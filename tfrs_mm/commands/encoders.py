@@ -24,7 +24,8 @@ def prepare_encoders(
         The folders, and one line for each modality that says what was chosen and why.
 
     Raises:
-        UserError: a modality's `kind` is `pretrained` and its weights are not installed, or damaged.
+        UserError: a modality's `kind` is `pretrained` and its weights are not installed, or
+            damaged.
     """
     found = find_weights(weights_dir)
     folders: dict[Modality, pathlib.Path] = {}
@@ -62,7 +63,11 @@ def prepare_encoders(
 
 
 def _export_pretrained(
-    name: str, modality: Modality, settings: EncoderConfig, weights_dir: pathlib.Path, folder: pathlib.Path
+    name: str,
+    modality: Modality,
+    settings: EncoderConfig,
+    weights_dir: pathlib.Path,
+    folder: pathlib.Path,
 ) -> None:
     from tfrs_mm.encoders import EfficientNetImageEncoder, MiniLmTextEncoder, MusicnnAudioEncoder
     from tfrs_mm.encoders.base import export_encoder
@@ -75,11 +80,17 @@ def _export_pretrained(
         encoder = MusicnnAudioEncoder(location)
     else:
         encoder = EfficientNetImageEncoder(location, settings.size_px)
-    export_encoder(encoder, folder, name=name, modality=modality, kind="pretrained", weights_sha256=sha256)
+    export_encoder(
+        encoder, folder, name=name, modality=modality, kind="pretrained", weights_sha256=sha256
+    )
 
 
 def _export_small(
-    modality: Modality, settings: EncoderConfig, sample: MediaSample, folder: pathlib.Path, seed: int
+    modality: Modality,
+    settings: EncoderConfig,
+    sample: MediaSample,
+    folder: pathlib.Path,
+    seed: int,
 ) -> int:
     """Trains and exports; the number of items it was trained on, 0 if they are too few."""
     from tfrs_mm.encoders.base import export_encoder, sha256_of_variables

@@ -26,7 +26,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--run", required=True, type=pathlib.Path, metavar="RUN", dest="run_dir")
     parser.add_argument("--stage", choices=STAGES, default="ranking", help="ranking is both stages")
     parser.add_argument("--on", choices=["test", "valid"], default="test", help="which split")
-    parser.add_argument("--data", type=pathlib.Path, default=None, metavar="DATA", help="if it was moved")
+    parser.add_argument(
+        "--data", type=pathlib.Path, default=None, metavar="DATA", help="if it was moved"
+    )
     parser.add_argument(
         "--without", action="append", choices=[m.value for m in Modality], default=[],
         help="take a modality away from every item; may be given several times",
@@ -41,12 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
     from tfrs_mm.evaluation import write_predictions
     from tfrs_mm.training.run import load_run
 
-    loaded = load_run(arguments.run_dir, arguments.data, [Modality(name) for name in arguments.without])
+    loaded = load_run(
+        arguments.run_dir, arguments.data, [Modality(name) for name in arguments.without]
+    )
     result, ranked, users = evaluate_run(loaded, arguments.stage, arguments.on)
     print_report(arguments.stage, result)
     if arguments.predictions is not None:
         ids = loaded.knowledge.users.ids_of(users)
-        lines = write_predictions(arguments.predictions, ids, loaded.knowledge.catalogue.item_ids, ranked)
+        lines = write_predictions(
+            arguments.predictions, ids, loaded.knowledge.catalogue.item_ids, ranked
+        )
         print(f"predictions: {arguments.predictions} ({lines} lines)")
     if arguments.json is not None:
         write_json(arguments.json, {"stage": arguments.stage, "on": arguments.on} | result)
@@ -82,7 +88,9 @@ def evaluate_run(loaded: Any, stage: str, split: str) -> tuple[dict[str, Any], A
         else:
             recommend = ranking_function(loaded.model, min(TOP, loaded.config.ranking.candidates))
         buckets = request_buckets(queries, knowledge.counts.time_edges)
-        ranked = rank_queries(recommend, queries.history_items, seen, buckets, batch_size, f"rank {split}")
+        ranked = rank_queries(
+            recommend, queries.history_items, seen, buckets, batch_size, f"rank {split}"
+        )
     relevant = [np.unique(rows) for rows in queries.targets]
     result = report(ranked, relevant, knowledge.schema.num_items, ~knowledge.warm)
     return result, ranked, queries.user

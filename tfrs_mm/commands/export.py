@@ -24,7 +24,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--index", choices=["exact", "scann"], default=None,
         help="how the corpus is searched (default: index.kind of the run's configuration)",
     )  # fmt: skip
-    parser.add_argument("--data", type=pathlib.Path, default=None, metavar="DATA", help="if it was moved")
+    parser.add_argument(
+        "--data", type=pathlib.Path, default=None, metavar="DATA", help="if it was moved"
+    )
     parser.set_defaults(run=run)
 
 
@@ -53,7 +55,12 @@ def export_run(loaded: object, model_dir: pathlib.Path, index_kind: str) -> path
 
     recommender = make_recommender(loaded, index_kind)
     return write_saved_model(
-        recommender, model_dir, loaded.config, loaded.knowledge.schema, loaded.fingerprint, index_kind
+        recommender,
+        model_dir,
+        loaded.config,
+        loaded.knowledge.schema,
+        loaded.fingerprint,
+        index_kind,
     )
 
 

@@ -26,7 +26,8 @@ class MediaSample:
         return bool(self._cells(modality))
 
     def arrays(self, modality: Modality, input_shape: tuple[int | None, ...]) -> list[np.ndarray]:
-        """`[n, ...]` arrays of single items; what cannot be decoded is left out, the job reports it.
+        """`[n, ...]` arrays of single items; what cannot be decoded is left out, the job reports
+        it.
 
         Args:
             modality: to decode.
@@ -37,7 +38,10 @@ class MediaSample:
         from tfrs_mm.progress import tracked
 
         decode = decoder_of(
-            modality, input_shape, self._input_dir.resolve(), getattr(self._config.encoders, modality.value)
+            modality,
+            input_shape,
+            self._input_dir.resolve(),
+            getattr(self._config.encoders, modality.value),
         )
         arrays = []
         cells = self._cells(modality)
@@ -56,6 +60,15 @@ class MediaSample:
         from pipelines.catalogue import read_rows
         from pipelines.decode import cells_of
 
-        columns = ("title", "description", *(f"{m.value}_path" for m in Modality if m is not Modality.TEXT))
+        columns = (
+            "title",
+            "description",
+            *(f"{m.value}_path" for m in Modality if m is not Modality.TEXT),
+        )
         table = str(self._input_dir / self._config.data.items)
-        return [cell for batch in read_rows(table, columns) for cell in cells_of(batch, modality) if cell]
+        return [
+            cell
+            for batch in read_rows(table, columns)
+            for cell in cells_of(batch, modality)
+            if cell
+        ]

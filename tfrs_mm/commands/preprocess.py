@@ -6,7 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfrs_mm.artefacts import fingerprint_file, fingerprint_of, whole_directory, write_json, write_manifest
+from tfrs_mm.artefacts import (
+    fingerprint_file,
+    fingerprint_of,
+    whole_directory,
+    write_json,
+    write_manifest,
+)
 from tfrs_mm.commands.arguments import add_config, config_of, new_parser
 from tfrs_mm.commands.weights import DEFAULT_WEIGHTS
 from tfrs_mm.config import Config
@@ -103,7 +109,9 @@ def preprocess(
             ),
             config.data.max_history,
             tuple(
-                (modality.value, infos[modality].fingerprint) for modality in Modality if modality in infos
+                (modality.value, infos[modality].fingerprint)
+                for modality in Modality
+                if modality in infos
             ),
         )
         media_report = media.run(input_dir, folder, config, encoders, schema, beam_options)
@@ -114,7 +122,8 @@ def preprocess(
 
 
 def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) -> dict[str, str]:
-    """What a data folder is made from: the tables by content, the media by name and size, the settings.
+    """What a data folder is made from: the tables by content, the media by name and size, the
+    settings.
 
     Raises:
         UserError: the input folder or its tables are not there.

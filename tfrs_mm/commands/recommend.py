@@ -44,7 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     with client:
         ask = client.recommend if arguments.stage == "ranking" else client.retrieve
         answer = ask(
-            arguments.user, history=_ids(arguments.history), exclude=_ids(arguments.exclude), k=arguments.k
+            arguments.user,
+            history=_ids(arguments.history),
+            exclude=_ids(arguments.exclude),
+            k=arguments.k,
         )
     for rank, item in enumerate(answer, start=1):
         print(f"{rank}\t{item.item_id}\t{item.score:.6f}")

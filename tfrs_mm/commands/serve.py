@@ -18,8 +18,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--model-dir", required=True, type=pathlib.Path, metavar="MODEL_DIR")
     parser.add_argument("--model-name", default="recommender", metavar="NAME")
-    parser.add_argument("--rest-port", type=int, default=8501, metavar="P", help="0 takes a free one")
-    parser.add_argument("--grpc-port", type=int, default=8500, metavar="P", help="0 takes a free one")
+    parser.add_argument(
+        "--rest-port", type=int, default=8501, metavar="P", help="0 takes a free one"
+    )
+    parser.add_argument(
+        "--grpc-port", type=int, default=8500, metavar="P", help="0 takes a free one"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.set_defaults(run=run)
 

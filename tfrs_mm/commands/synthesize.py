@@ -22,7 +22,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--users", type=int, default=800, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
     parser.add_argument("--broken", type=int, default=0, metavar="N", help="media files to cut off")
-    parser.add_argument("--overwrite", action="store_true", help="replace a folder that is not empty")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a folder that is not empty"
+    )
     parser.set_defaults(run=run)
 
 

@@ -57,16 +57,22 @@ def read_catalogue(data_dir: str | os.PathLike[str], schema: Schema) -> Catalogu
     catalogue = Catalogue(
         item_ids=np.full(size, "", dtype=object),
         titles=np.full(size, "", dtype=object),
-        embeddings={m: np.zeros((size, schema.feature(m.value).size), np.float32) for m in schema.modalities},
+        embeddings={
+            m: np.zeros((size, schema.feature(m.value).size), np.float32) for m in schema.modalities
+        },
         present=np.zeros((size, len(schema.modalities)), dtype=bool),
-        categories={spec.name: np.zeros((size, spec.width), np.int32) for spec in schema.categories},
+        categories={
+            spec.name: np.zeros((size, spec.width), np.int32) for spec in schema.categories
+        },
     )
     records = np.zeros(size, dtype=np.int64)  # of each row
     for batch in read_batches(paths, ExamplesSpec(schema).item):
         rows = batch[examples.ITEM]
         outside = rows[(rows <= UNKNOWN_ROW) | (rows >= size)]
         if outside.size:
-            raise _not_the_catalogue(data_dir, schema, f"rows outside it: {outside[:_SHOWN].tolist()}")
+            raise _not_the_catalogue(
+                data_dir, schema, f"rows outside it: {outside[:_SHOWN].tolist()}"
+            )
         np.add.at(records, rows, 1)
         catalogue.item_ids[rows] = [value.decode("utf-8") for value in batch[examples.ITEM_ID]]
         catalogue.titles[rows] = [value.decode("utf-8") for value in batch[examples.TITLE]]
@@ -92,14 +98,15 @@ class ItemCounts:
     """Events of each item in the training range, by buckets of time.
 
     Attributes:
-        time_edges: `[buckets + 1]` int64, never decreasing; bucket b holds the times from edge b up to,
-            but not including, edge b + 1.
+        time_edges: `[buckets + 1]` int64, never decreasing; bucket b holds the times from edge b up
+            to, but not including, edge b + 1.
         counts: `[num_items + 1, buckets]` int32.
         first_time: `[num_items + 1]` int64, -1 for an item without events.
         last_time: likewise.
 
     Raises:
-        ValueError: the shapes do not agree, the edges decrease, or an event lies behind the last edge.
+        ValueError: the shapes do not agree, the edges decrease, or an event lies behind the last
+            edge.
     """
 
     time_edges: np.ndarray
@@ -116,7 +123,9 @@ class ItemCounts:
                 f"`counts` is [{rows}, {buckets}], so the shapes must be {wanted}, received {received}."
             )
         if (np.diff(self.time_edges) < 0).any():
-            raise ValueError(f"`time_edges` must never decrease, received {self.time_edges.tolist()}.")
+            raise ValueError(
+                f"`time_edges` must never decrease, received {self.time_edges.tolist()}."
+            )
         happened = self.counts.sum(axis=1) > 0
         if happened.any() and self.last_time[happened].max() >= self.time_edges[-1]:
             raise ValueError(
@@ -155,7 +164,8 @@ class ItemCounts:
     def as_of(self, items: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Events of items in the buckets before the one that each time falls into.
 
-        So an event is never counted in its own popularity. A time behind the last edge knows all events.
+        So an event is never counted in its own popularity. A time behind the last edge knows all
+        events.
 
         Args:
             items: rows, of any shape.
@@ -189,7 +199,9 @@ class ItemCounts:
             UserError: there is no such file, or it holds something else.
         """
         if not os.path.isfile(path):
-            raise UserError(f"item counts {path} do not exist. Give a folder `tfrs-mm preprocess` wrote.")
+            raise UserError(
+                f"item counts {path} do not exist. Give a folder `tfrs-mm preprocess` wrote."
+            )
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(**{field.name: arrays[field.name] for field in dataclasses.fields(cls)})
@@ -215,7 +227,9 @@ def even_time_edges(first_time: int, last_time: int, buckets: int) -> np.ndarray
             f"{last_time} and {buckets} buckets."
         )
     # In whole numbers of Python: nanoseconds since 1970 times the buckets do not fit into 64 bits.
-    return np.array([first_time + span * bucket // buckets for bucket in range(buckets + 1)], dtype=np.int64)
+    return np.array(
+        [first_time + span * bucket // buckets for bucket in range(buckets + 1)], dtype=np.int64
+    )
 
 
 def _not_the_catalogue(data_dir: str | os.PathLike[str], schema: Schema, what: str) -> UserError:

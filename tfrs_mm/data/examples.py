@@ -1,8 +1,8 @@
 """The one place that knows how records lie in TFRecords: their kinds, their keys, their shapes.
 
-Three records: a *window* of a user's timeline to train on, a *query* to evaluate or serve, and an *item*
-of the catalogue. Each is a `RecordSpec`, which writes whole columns without TensorFlow and parses batches
-inside a TensorFlow graph.
+Three records: a *window* of a user's timeline to train on, a *query* to evaluate or serve, and an
+*item* of the catalogue. Each is a `RecordSpec`, which writes whole columns without TensorFlow and
+parses batches inside a TensorFlow graph.
 """
 
 import dataclasses
@@ -51,7 +51,9 @@ class ExamplesSpec:
         """Parsed: `user`; `[batch, max_history + 1]` `history/item|time|event` and `is_target`."""
         positions = self.schema.max_history + 1
         first_target = Field(FIRST_TARGET, "int64", limit=positions)
-        return self._spec("window", [self._user(), *self._history(positions), first_target], _finish_window)
+        return self._spec(
+            "window", [self._user(), *self._history(positions), first_target], _finish_window
+        )
 
     @functools.cached_property
     def query(self) -> RecordSpec:
@@ -79,9 +81,13 @@ class ExamplesSpec:
             fields.append(Field(modality.embedding_key, "float32", "vector", width=dim))
             fields.append(Field(modality.present_key, "int64", limit=2))
         for category in self.schema.categories:
-            fields.append(Field(category.name, "int64", "list", width=category.width, limit=category.size))
+            fields.append(
+                Field(category.name, "int64", "list", width=category.width, limit=category.size)
+            )
         present_keys = tuple(modality.present_key for modality in self.schema.modalities)
-        return self._spec("item", fields, functools.partial(_finish_item, present_keys=present_keys))
+        return self._spec(
+            "item", fields, functools.partial(_finish_item, present_keys=present_keys)
+        )
 
     def _user(self) -> Field:
         return Field(USER, "int64", limit=self.schema.num_users + 1)
@@ -102,7 +108,9 @@ class ExamplesSpec:
         return RecordSpec(name, tuple(sorted(fields, key=lambda field: field.key)), aligned, finish)
 
 
-def _finish_window(parsed: dict[str, "tf.Tensor"], lengths: dict[str, "tf.Tensor"]) -> dict[str, "tf.Tensor"]:
+def _finish_window(
+    parsed: dict[str, "tf.Tensor"], lengths: dict[str, "tf.Tensor"]
+) -> dict[str, "tf.Tensor"]:
     """Marks the positions to learn from: those from the first target to the end of the window."""
     import tensorflow as tf
 
@@ -113,7 +121,9 @@ def _finish_window(parsed: dict[str, "tf.Tensor"], lengths: dict[str, "tf.Tensor
     return parsed
 
 
-def _finish_query(parsed: dict[str, "tf.Tensor"], lengths: dict[str, "tf.Tensor"]) -> dict[str, "tf.Tensor"]:
+def _finish_query(
+    parsed: dict[str, "tf.Tensor"], lengths: dict[str, "tf.Tensor"]
+) -> dict[str, "tf.Tensor"]:
     import tensorflow as tf
 
     parsed[HISTORY_LENGTH] = tf.cast(lengths[HISTORY_ITEM], tf.int32)

@@ -40,7 +40,8 @@ class Queries:
         history_length: `[n]` int32.
         targets: the item rows to be found, int32; none in the split `users`.
         target_times: int64, as long as `targets`.
-        seen: int32 rows of all distinct items before the first target, also those older than the history.
+        seen: int32 rows of all distinct items before the first target, also those older than the
+            history.
     """
 
     user: np.ndarray
@@ -70,9 +71,9 @@ def window_batches(
 ) -> "tf.data.Dataset":
     """Training windows in a random order that is another one each epoch; all shapes are static.
 
-    Batches run across the ends of epochs, so a data set smaller than one batch fills it by repetition, and
-    only windows at the very end that fill no batch are left out. `seed`, together with TensorFlow's
-    global one where that is set, determines the order.
+    Batches run across the ends of epochs, so a data set smaller than one batch fills it by
+    repetition, and only windows at the very end that fill no batch are left out. `seed`, together
+    with TensorFlow's global one where that is set, determines the order.
 
     Args:
         data_dir: the output of `tfrs-mm preprocess`.
@@ -86,18 +87,23 @@ def window_batches(
         `history/time` int64, `history/event` int32, `is_target` bool.
 
     Raises:
-        UserError: there are no windows, a shard is missing, or `epochs` passes do not fill one batch.
+        UserError: there are no windows, a shard is missing, or `epochs` passes do not fill one
+            batch.
     """
     import tensorflow as tf
 
     if batch_size < 1 or (epochs is not None and epochs < 1):
-        raise UserError(f"`batch_size` and `epochs` must be at least 1, received {batch_size} and {epochs}.")
+        raise UserError(
+            f"`batch_size` and `epochs` must be at least 1, received {batch_size} and {epochs}."
+        )
     paths = find_shards(pathlib.Path(data_dir) / BEHAVIOUR_DIR, TRAIN)
     # Enough is counted to know whether one batch can be filled, not more.
     records = tf.data.TFRecordDataset(paths, compression_type="GZIP").take(batch_size)
     available = int(records.reduce(np.int64(0), lambda count, _: count + 1))
     if not available:
-        raise UserError(f"{data_dir} holds no training windows. Give `tfrs-mm preprocess` more interactions.")
+        raise UserError(
+            f"{data_dir} holds no training windows. Give `tfrs-mm preprocess` more interactions."
+        )
     if epochs is not None and available * epochs < batch_size:
         raise UserError(
             f"`batch_size` is {batch_size}, but {epochs} epochs of {available} windows fill no batch. "
@@ -125,7 +131,9 @@ def window_batches(
 def count_windows(data_dir: str | os.PathLike[str], schema: Schema) -> int:
     """Training windows of one epoch; each is parsed, so data of another schema is found out here."""
     paths = find_shards(pathlib.Path(data_dir) / BEHAVIOUR_DIR, TRAIN)
-    return sum(len(batch[examples.USER]) for batch in read_batches(paths, ExamplesSpec(schema).window))
+    return sum(
+        len(batch[examples.USER]) for batch in read_batches(paths, ExamplesSpec(schema).window)
+    )
 
 
 def read_windows(data_dir: str | os.PathLike[str], schema: Schema) -> dict[str, np.ndarray]:
@@ -160,7 +168,9 @@ def read_queries(data_dir: str | os.PathLike[str], schema: Schema, split: str) -
     return queries.take(np.argsort(queries.user, kind="stable"))
 
 
-def read_batches(paths: Sequence[str], spec: RecordSpec) -> Iterator[dict[str, np.ndarray | Ragged]]:
+def read_batches(
+    paths: Sequence[str], spec: RecordSpec
+) -> Iterator[dict[str, np.ndarray | Ragged]]:
     """The records of all files in order, parsed, a batch at a time; the last batch may be smaller.
 
     Raises:
@@ -187,8 +197,11 @@ def read_batches(paths: Sequence[str], spec: RecordSpec) -> Iterator[dict[str, n
 def _read_columns(paths: Sequence[str], spec: RecordSpec) -> dict[str, Any]:
     import tensorflow as tf
 
-    # An empty batch in front gives every column its dtype and width even where there are no records.
-    empty = {key: _as_numpy(tensor) for key, tensor in spec.parse(tf.constant([], tf.string)).items()}
+    # An empty batch in front gives every column its dtype and width even where there are no
+    # records.
+    empty = {
+        key: _as_numpy(tensor) for key, tensor in spec.parse(tf.constant([], tf.string)).items()
+    }
     batches: list[Mapping[str, Any]] = [empty, *read_batches(paths, spec)]
     return {key: _concatenate([batch[key] for batch in batches]) for key in empty}
 

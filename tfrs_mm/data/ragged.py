@@ -40,7 +40,10 @@ class Ragged:
         return self.values[self.splits[:-1][index] : self.splits[1:][index]]
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (self.values[start:end] for start, end in zip(self.splits[:-1], self.splits[1:], strict=True))
+        return (
+            self.values[start:end]
+            for start, end in zip(self.splits[:-1], self.splits[1:], strict=True)
+        )
 
     @property
     def lengths(self) -> np.ndarray:
@@ -58,6 +61,8 @@ class Ragged:
     @classmethod
     def of(cls, lists: Sequence[Sequence[Any] | np.ndarray], dtype: Any = np.int64) -> "Ragged":
         """From one sequence for each record."""
-        splits = np.concatenate([[0], np.cumsum([len(entries) for entries in lists])]).astype(np.int64)
+        splits = np.concatenate([[0], np.cumsum([len(entries) for entries in lists])]).astype(
+            np.int64
+        )
         flat = [np.asarray(entries, dtype=dtype) for entries in lists if len(entries)]
         return cls(np.concatenate(flat) if flat else np.zeros(0, dtype), splits)

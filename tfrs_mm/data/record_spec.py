@@ -1,7 +1,8 @@
 """How one kind of record is written from columns and parsed into a batch, whatever its keys are.
 
-Writing checks every column against the record's fields and uses no TensorFlow; parsing is a TensorFlow
-function that runs eagerly and inside `tf.data`. Which records there are is said in `examples.py`.
+Writing checks every column against the record's fields and uses no TensorFlow; parsing is a
+TensorFlow function that runs eagerly and inside `tf.data`. Which records there are is said in
+`examples.py`.
 """
 
 import dataclasses
@@ -27,8 +28,8 @@ class Field:
         key: as in the file.
         dtype: of the list that holds it.
         form: one value, exactly `width` values, or a list.
-        width: values of a vector; the most a list may hold, where that is bounded. A bounded list is
-            parsed into a dense tensor padded with zeros, an unbounded one into a ragged tensor.
+        width: values of a vector; the most a list may hold, where that is bounded. A bounded list
+            is parsed into a dense tensor padded with zeros, an unbounded one into a ragged tensor.
         limit: integers are rows in 0..limit - 1, parsed as int32; None is any int64.
     """
 
@@ -66,20 +67,24 @@ class RecordSpec:
                     raise ValueError(f"`{key}` must be a list of numbers, received {value!r}.")
                 columns[key] = Ragged(values, np.array([0, len(values)], dtype=np.int64))
             else:
-                columns[key] = [value] if isinstance(value, str | bytes) else np.asarray(value)[None]
+                columns[key] = (
+                    [value] if isinstance(value, str | bytes) else np.asarray(value)[None]
+                )
         return self.encode_columns(columns)[0]
 
-    def encode_columns(self, columns: Mapping[str, np.ndarray | Ragged | Sequence[Any]]) -> list[bytes]:
+    def encode_columns(
+        self, columns: Mapping[str, np.ndarray | Ragged | Sequence[Any]]
+    ) -> list[bytes]:
         """Serialized records, readable as `tf.train.Example`.
 
         Args:
             columns: for every key of the record a column of the same length n: `[n]` for a scalar
-                (strings or bytes for a bytes field), `[n, width]` for a vector, a `Ragged` or `[n, any]`
-                for a list.
+                (strings or bytes for a bytes field), `[n, width]` for a vector, a `Ragged` or `[n,
+                any]` for a list.
 
         Raises:
-            ValueError: a key is missing or unknown, a dtype, shape or length is wrong, a row lies outside
-                its vocabulary, or a float is not finite.
+            ValueError: a key is missing or unknown, a dtype, shape or length is wrong, a row lies
+                outside its vocabulary, or a float is not finite.
         """
         keys = [field.key for field in self.fields]
         if set(keys) != set(columns):
@@ -97,7 +102,9 @@ class RecordSpec:
                     f"and `{field.key}` {len(column)}."
                 )
             if field.dtype == "bytes":
-                entries.append(wire.bytes_entries(field.key, [_as_bytes(field, value) for value in column]))
+                entries.append(
+                    wire.bytes_entries(field.key, [_as_bytes(field, value) for value in column])
+                )
                 continue
             values, splits = _flatten(field, column)
             lengths[field.key] = np.diff(splits)
@@ -108,7 +115,9 @@ class RecordSpec:
         for first, *others in self.aligned:
             for other in others:
                 if not np.array_equal(lengths[first], lengths[other]):
-                    raise ValueError(f"`{first}` and `{other}` must be equally long in every record.")
+                    raise ValueError(
+                        f"`{first}` and `{other}` must be equally long in every record."
+                    )
         return wire.join_entries(entries)
 
     def parse(self, serialized: "tf.Tensor") -> dict[str, "tf.Tensor"]:
@@ -118,8 +127,9 @@ class RecordSpec:
             serialized: `[batch]` string.
 
         Returns:
-            By key. Rows are int32, other numbers as stored, flags bool. A list bounded by the schema is
-            `[batch, width]`, padded with zeros on the right; the others are `tf.RaggedTensor`s.
+            By key. Rows are int32, other numbers as stored, flags bool. A list bounded by the
+            schema is `[batch, width]`, padded with zeros on the right; the others are
+            `tf.RaggedTensor`s.
         """
         import tensorflow as tf
 
@@ -127,7 +137,9 @@ class RecordSpec:
         features = {}
         for field in self.fields:
             if field.form == "list":
-                features[field.key] = tf.io.RaggedFeature(dtypes[field.dtype], row_splits_dtype=tf.int64)
+                features[field.key] = tf.io.RaggedFeature(
+                    dtypes[field.dtype], row_splits_dtype=tf.int64
+                )
             else:
                 shape = [] if field.form == "scalar" else [field.width]
                 features[field.key] = tf.io.FixedLenFeature(shape, dtypes[field.dtype])
@@ -153,14 +165,20 @@ def _flatten(field: Field, column: Any) -> tuple[np.ndarray, np.ndarray]:
         wanted = {"scalar": 1, "vector": 2, "list": 2}[field.form]
         if isinstance(column, Ragged) or values.ndim != wanted:
             received = "lists" if isinstance(column, Ragged) else f"shape {values.shape}"
-            raise ValueError(f"`{field.key}` must be a {field.form} in every record, received {received}.")
-        splits = np.arange(len(values) + 1, dtype=np.int64) * (values.shape[1] if wanted == 2 else 1)
+            raise ValueError(
+                f"`{field.key}` must be a {field.form} in every record, received {received}."
+            )
+        splits = np.arange(len(values) + 1, dtype=np.int64) * (
+            values.shape[1] if wanted == 2 else 1
+        )
         values = values.reshape(-1)
     if field.width is not None and len(splits) > 1:
         longest = int(np.diff(splits).max())
         if longest > field.width or (field.form == "vector" and longest < field.width):
             rule = "at most" if field.form == "list" else "exactly"
-            raise ValueError(f"`{field.key}` must hold {rule} {field.width} values, received {longest}.")
+            raise ValueError(
+                f"`{field.key}` must hold {rule} {field.width} values, received {longest}."
+            )
     return values, splits
 
 
@@ -185,7 +203,9 @@ def _as_float32(field: Field, values: np.ndarray) -> np.ndarray:
     converted = values.astype(np.float32, copy=False)
     finite = np.isfinite(converted)
     if not finite.all():
-        raise ValueError(f"`{field.key}` must hold finite float32 numbers, received {values[~finite][0]}.")
+        raise ValueError(
+            f"`{field.key}` must hold finite float32 numbers, received {values[~finite][0]}."
+        )
     return converted
 
 

@@ -1,8 +1,8 @@
 """Principal components of stored embeddings: fewer numbers for the towers, centred, of one scale.
 
-Encoders give hundreds or thousands of numbers that share a large common part. Taking the catalogue's
-mean away and keeping the leading components makes items differ where they differ, and makes the
-towers' projections small. NumPy only, so that jobs and training use the same rule.
+Encoders give hundreds or thousands of numbers that share a large common part. Taking the
+catalogue's mean away and keeping the leading components makes items differ where they differ, and
+makes the towers' projections small. NumPy only, so that jobs and training use the same rule.
 """
 
 import dataclasses

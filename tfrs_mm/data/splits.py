@@ -1,8 +1,8 @@
 """Cutting the timelines of users into training, validation and test events, and into windows.
 
 All functions work on whole columns: events are sorted by user, then time, then input order, and
-`starts` and `ends` say where each user's events lie. A history never holds what came at or after its
-target in this order.
+`starts` and `ends` say where each user's events lie. A history never holds what came at or after
+its target in this order.
 """
 
 import dataclasses
@@ -49,9 +49,11 @@ END = Moment(np.inf, 0)
 
 
 def cut_moments(times: np.ndarray, positions: np.ndarray) -> tuple[Moment, Moment]:
-    """Where validation and test begin: the first 80% of events by time train, the next 10% validate.
+    """Where validation and test begin: the first 80% of events by time train, the next 10%
+    validate.
 
-    Selects instead of sorting: linear in time, and about as much memory again as the arguments take.
+    Selects instead of sorting: linear in time, and about as much memory again as the arguments
+    take.
 
     Args:
         times: `[events]` seconds, in any order.
@@ -101,8 +103,9 @@ class Windows:
 def cut_windows(starts: np.ndarray, ends: np.ndarray, size: int) -> Windows:
     """Windows in which every event is a target exactly once.
 
-    A timeline that fits is one window. A longer one is cut every half window, so that the targets of
-    later windows have at least half a window before them; the last window ends at the last event.
+    A timeline that fits is one window. A longer one is cut every half window, so that the targets
+    of later windows have at least half a window before them; the last window ends at the last
+    event.
 
     Args:
         starts: `[users]`.

@@ -67,7 +67,8 @@ def synthesize(
         num_users: users.
         seed: the same seed gives the same tables and the same media.
         events_per_user: least and most events of one user.
-        broken: media files that are cut off, in turn a JPEG, an MP3 and an MP4, each of another item.
+        broken: media files that are cut off, in turn a JPEG, an MP3 and an MP4, each of another
+            item.
         overwrite: whether a folder that is not empty may be replaced.
 
     Raises:
@@ -81,7 +82,9 @@ def synthesize(
             (directory / folder).mkdir()
         rows = [
             _write_item(directory, world, index, seed)
-            for index in tracked(range(num_items), "synthesise items", total=num_items, unit="items")
+            for index in tracked(
+                range(num_items), "synthesise items", total=num_items, unit="items"
+            )
         ]
         for index, modality in cut_off:
             path = directory / _media_path(world, index, modality)
@@ -128,7 +131,9 @@ def _choose_broken(world: SyntheticWorld, broken: int) -> list[tuple[int, Modali
             f"broken: must be from 0 to {len(complete)}, the items that miss no medium, received {broken}."
         )
     kinds = list(_FILES)
-    return [(int(index), kinds[place % len(kinds)]) for place, index in enumerate(complete[:broken])]
+    return [
+        (int(index), kinds[place % len(kinds)]) for place, index in enumerate(complete[:broken])
+    ]
 
 
 def _write_item(directory: pathlib.Path, world: SyntheticWorld, index: int, seed: int) -> list[str]:
@@ -162,7 +167,11 @@ def _media_path(world: SyntheticWorld, index: int, modality: Modality) -> str:
 
 def _interactions(world: SyntheticWorld) -> Iterable[list[str]]:
     for user, item, kind, rating, time in zip(
-        world.event_users, world.event_items, world.event_kinds, world.event_ratings, world.event_times,
+        world.event_users,
+        world.event_items,
+        world.event_kinds,
+        world.event_ratings,
+        world.event_times,
         strict=True,
     ):
         yield [

@@ -1,7 +1,8 @@
 """Drawing with plain arrays: soft-edged shapes as coverages, painted over each other in colours.
 
-Coordinates run from -1 to 1, x to the right and y down. A coverage is `[height, width]` from 0 to 1.
-All arrays are float32: NumPy's own scalars would widen them, so places and sizes become Python's floats.
+Coordinates run from -1 to 1, x to the right and y down. A coverage is `[height, width]` from 0 to
+1. All arrays are float32: NumPy's own scalars would widen them, so places and sizes become Python's
+floats.
 """
 
 import colorsys

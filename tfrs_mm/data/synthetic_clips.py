@@ -31,7 +31,9 @@ def film_clip(rng: np.random.Generator, scene: int, num_frames: int, size_px: in
     """
     y, x = grid(size_px)
     frame_at = _SCENES[CLIP_SCENES[scene]](rng, y, x)
-    return np.stack([to_pixels(frame_at(time)) for time in map(float, np.arange(num_frames) / num_frames)])
+    return np.stack(
+        [to_pixels(frame_at(time)) for time in map(float, np.arange(num_frames) / num_frames)]
+    )
 
 
 # What a scene returns: the colours [height, width, 3] at a time from 0 to 1.
@@ -46,7 +48,9 @@ def _bars(rng: np.random.Generator, y: np.ndarray, x: np.ndarray) -> _Frames:
     def frame_at(time: float) -> np.ndarray:
         canvas = np.broadcast_to(ground, (*y.shape, 3))
         for place, colour in enumerate(colours):
-            canvas = paint(canvas, stripes(x + speed * time + place * period / 3.0, period, 0.22), colour)
+            canvas = paint(
+                canvas, stripes(x + speed * time + place * period / 3.0, period, 0.22), colour
+            )
         return canvas
 
     return frame_at

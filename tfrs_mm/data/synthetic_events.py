@@ -1,8 +1,8 @@
 """What the users of a synthetic catalogue do, and when.
 
-An event is drawn from a sharp softmax over how much the user likes each item in her mood. A mood lasts
-for a stretch of events. The last events of a user come after the release of the cold items, and only
-these can be with a cold item.
+An event is drawn from a sharp softmax over how much the user likes each item in her mood. A mood
+lasts for a stretch of events. The last events of a user come after the release of the cold items,
+and only these can be with a cold item.
 """
 
 import numpy as np
@@ -67,7 +67,9 @@ def draw_events(
         items[position] = np.argmax(np.where(unseen & (is_cold == new), noisy, -np.inf))
         unseen[items[position]] = False
     liked = utilities[moods, items]
-    kinds = np.where(rng.random(num_events) < _RATED_SHARE, 2, (rng.random(num_events) < liked).astype(int))
+    kinds = np.where(
+        rng.random(num_events) < _RATED_SHARE, 2, (rng.random(num_events) < liked).astype(int)
+    )
     ratings = np.clip(np.round(2.0 + 3.5 * liked + rng.normal(0.0, 0.5, num_events)), 1, 5)
     return {
         "items": items,

@@ -37,7 +37,9 @@ def _sunset(rng: np.random.Generator, y: np.ndarray, x: np.ndarray) -> np.ndarra
     """One big sun over a warm sky, and hills."""
     top, low, sun, *hills = vary(rng, ["#7a1f3d", "#ff8c42", "#ffd166", "#a4243b", "#5c1a2e"])
     canvas = blend(top, low, (y + 1.0) / 1.6)
-    canvas = paint(canvas, disc(y, x, rng.uniform([-0.4, -0.6], [0.3, 0.6]), rng.uniform(0.25, 0.5)), sun)
+    canvas = paint(
+        canvas, disc(y, x, rng.uniform([-0.4, -0.6], [0.3, 0.6]), rng.uniform(0.25, 0.5)), sun
+    )
     for depth, colour in enumerate(hills):
         waves, phase = rng.uniform(1.5, 4.0), rng.uniform(0.0, 6.3)
         ridge = 0.35 + 0.3 * depth + rng.uniform(0.05, 0.15) * np.sin(waves * x + phase)
@@ -57,7 +59,9 @@ def _blueprint(rng: np.random.Generator, y: np.ndarray, x: np.ndarray) -> np.nda
         box = np.maximum(np.abs(y - centre[0]) - half[0], np.abs(x - centre[1]) - half[1])
         canvas = paint(canvas, inside(np.abs(box) - 0.018), bold)
     for _ in range(rng.integers(1, 3)):
-        canvas = paint(canvas, ring(y, x, rng.uniform(-0.5, 0.5, 2), rng.uniform(0.2, 0.5), 0.035), bold)
+        canvas = paint(
+            canvas, ring(y, x, rng.uniform(-0.5, 0.5, 2), rng.uniform(0.2, 0.5), 0.035), bold
+        )
     return canvas
 
 

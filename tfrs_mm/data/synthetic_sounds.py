@@ -9,7 +9,9 @@ _PEAK = 0.7
 _HISS = 0.002  # real recordings are never digitally silent
 
 
-def play_sound(rng: np.random.Generator, kind: int, seconds: float, sample_rate_hz: int) -> np.ndarray:
+def play_sound(
+    rng: np.random.Generator, kind: int, seconds: float, sample_rate_hz: int
+) -> np.ndarray:
     """A new sound of a kind.
 
     Args:
@@ -78,7 +80,12 @@ def _drone(rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
     cutoff = 9.0 + 6.0 * np.sin(2 * np.pi * sweep * time + rng.uniform(0.0, 6.3))
     closing = np.exp(-cutoff / softness)
     phase = 2 * np.pi * pitch * time
-    turn, before, tone, samples = 2.0 * np.cos(phase), np.zeros_like(time), np.sin(phase), np.zeros_like(time)
+    turn, before, tone, samples = (
+        2.0 * np.cos(phase),
+        np.zeros_like(time),
+        np.sin(phase),
+        np.zeros_like(time),
+    )
     for n in range(1, 19):
         # 1 / (1 + exp((n - cutoff) / softness)) is how far the filter lets overtone n through.
         samples += tone / ((1.0 + np.exp(n / softness) * closing) * n)

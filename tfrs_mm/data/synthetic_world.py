@@ -3,8 +3,8 @@
 Every item has one hidden class for each modality: the style of its picture, the topic of its text,
 the kind of its sound, the scene of its film. The four are drawn independently. A user likes one
 class of each modality in the mood she is in, and another one in her other mood, and weighs the
-modalities in her own way. She stays in a mood for a stretch of events. Nothing but the media and the
-history gives any of this away. No files here: `synthetic.py` writes them.
+modalities in her own way. She stays in a mood for a stretch of events. Nothing but the media and
+the history gives any of this away. No files here: `synthetic.py` writes them.
 """
 
 import dataclasses
@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from tfrs_mm.data.synthetic_events import NEW_EVENTS, OTHER_MOOD, SHARPNESS, draw_events, utilities_of
+from tfrs_mm.data.synthetic_events import (
+    NEW_EVENTS,
+    OTHER_MOOD,
+    SHARPNESS,
+    draw_events,
+    utilities_of,
+)
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
 
@@ -23,13 +29,16 @@ _MISSING_SHARE = 0.05
 _APPEAL_SPREAD = 0.6  # standard deviation of an item's log-popularity
 _EVEN_WEIGHTS = 4.0  # of the Dirichlet distribution of a user's weights; the higher the more even
 _MIN_USERS = 2
-_ID_FIRST = "bcdfghjkmnpqrstvwxz"  # ids start with a letter, so that no reader takes one for a number
+_ID_FIRST = (
+    "bcdfghjkmnpqrstvwxz"  # ids start with a letter, so that no reader takes one for a number
+)
 _ID_REST = _ID_FIRST + "23456789"
 
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticWorld:
-    """Everything that is true of a synthetic catalogue; the modality axis has the order of `Modality`.
+    """Everything that is true of a synthetic catalogue; the modality axis has the order of
+    `Modality`.
 
     Attributes:
         item_ids: one opaque id for each item.
@@ -143,7 +152,10 @@ def build_world(
 def world_to_dict(world: SyntheticWorld) -> dict[str, Any]:
     """The world as plain values for JSON; arrays become nested lists."""
     values = {field.name: getattr(world, field.name) for field in dataclasses.fields(world)}
-    plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in values.items()}
+    plain = {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in values.items()
+    }
     return {"modalities": [modality.value for modality in Modality], **plain}
 
 

@@ -1,7 +1,8 @@
 """Sharded, compressed TFRecord files, written and read without TensorFlow.
 
-A record is framed as: length (8 bytes, little-endian), checksum of the length, the record, checksum of
-the record. A checksum is CRC-32C, rotated by 15 bits and offset, so that it can itself be checked.
+A record is framed as: length (8 bytes, little-endian), checksum of the length, the record, checksum
+of the record. A checksum is CRC-32C, rotated by 15 bits and offset, so that it can itself be
+checked.
 """
 
 import functools
@@ -33,7 +34,8 @@ def frame(records: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def write_tfrecord(path: str | os.PathLike[str], records: Iterable[bytes]) -> int:
-    """Writes a gzip-compressed TFRecord file, whole or not at all; the same records give the same bytes.
+    """Writes a gzip-compressed TFRecord file, whole or not at all; the same records give the same
+    bytes.
 
     Returns:
         The number of records written.
@@ -68,7 +70,9 @@ def read_tfrecord(path: str | os.PathLike[str]) -> Iterator[bytes]:
         UserError: the file does not exist, is cut off, or its bytes are not what was written.
     """
     if not os.path.isfile(path):
-        raise UserError(f"record file {path} does not exist. Give a folder that `tfrs-mm preprocess` wrote.")
+        raise UserError(
+            f"record file {path} does not exist. Give a folder that `tfrs-mm preprocess` wrote."
+        )
     try:
         with gzip.open(path, "rb") as file:
             while header := file.read(_HEADER_BYTES):
@@ -98,7 +102,9 @@ def find_shards(directory: str | os.PathLike[str], prefix: str) -> list[str]:
     """
     directory = pathlib.Path(directory)
     if not directory.is_dir():
-        raise UserError(f"folder {directory} does not exist. Give a folder that `tfrs-mm preprocess` wrote.")
+        raise UserError(
+            f"folder {directory} does not exist. Give a folder that `tfrs-mm preprocess` wrote."
+        )
     form = re.compile(re.escape(prefix) + r"-(\d{5})-of-(\d{5})" + re.escape(_SUFFIX))
     matches = [match for match in map(form.fullmatch, os.listdir(directory)) if match]
     totals = sorted({int(match[2]) for match in matches})

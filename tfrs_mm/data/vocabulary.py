@@ -1,4 +1,5 @@
-"""A vocabulary: string ids in a fixed order, each with an integer row. Row 0 stands for the unknown.
+"""A vocabulary: string ids in a fixed order, each with an integer row. Row 0 stands for the
+unknown.
 
 On disk it is a text file whose line r holds the id of row r. The order is the writer's: what a row
 means is decided once, by the job that makes the vocabulary.
@@ -70,8 +71,8 @@ class Vocabulary:
         """The rows of ids, 0 where an id is unknown or null.
 
         Args:
-            values: `[n]`, a sequence or NumPy array of strings, or an Arrow array or chunked array of
-                strings, dictionary-encoded or not.
+            values: `[n]`, a sequence or NumPy array of strings, or an Arrow array or chunked array
+                of strings, dictionary-encoded or not.
 
         Returns:
             `[n]` int64.
@@ -81,7 +82,9 @@ class Vocabulary:
         if isinstance(values, np.ndarray):
             values = values.tolist()
         if isinstance(values, str):
-            raise ValueError(f"`values` must be a sequence of ids, received the one string {values!r}.")
+            raise ValueError(
+                f"`values` must be a sequence of ids, received the one string {values!r}."
+            )
         return self._look_up(values, len(values))
 
     def ids_of(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -114,7 +117,8 @@ class Vocabulary:
         """Reads what `write` wrote.
 
         Raises:
-            UserError: there is no such file, it is not UTF-8, its last line is cut off, or an id is illegal.
+            UserError: there is no such file, it is not UTF-8, its last line is cut off, or an id is
+                illegal.
         """
         path = pathlib.Path(path)
         if not path.is_file():
@@ -124,10 +128,14 @@ class Vocabulary:
         try:
             text = path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
-            raise UserError(f"vocabulary {path} must be UTF-8: {error}. Write the file again.") from error
+            raise UserError(
+                f"vocabulary {path} must be UTF-8: {error}. Write the file again."
+            ) from error
         *ids, rest = text.split("\n")
         if rest:
-            raise UserError(f"vocabulary {path} ends inside a line ({rest[:40]!r}). Write the file again.")
+            raise UserError(
+                f"vocabulary {path} ends inside a line ({rest[:40]!r}). Write the file again."
+            )
         try:
             return cls(tuple(ids))
         except UserError as error:
@@ -154,9 +162,13 @@ class Vocabulary:
             values = values.combine_chunks()
         encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
         kind = encoded.type.value_type
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        if not (
+            pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
+        ):
             raise ValueError(f"`values` must be an Arrow array of strings, received one of {kind}.")
         # An index past the end of the dictionary's own rows stands for null.
-        dictionary_rows = np.append(self._look_up(encoded.dictionary.to_pylist(), len(encoded.dictionary)), 0)
+        dictionary_rows = np.append(
+            self._look_up(encoded.dictionary.to_pylist(), len(encoded.dictionary)), 0
+        )
         indices = pc.fill_null(encoded.indices.cast(pa.int64()), len(encoded.dictionary))
         return dictionary_rows[indices.to_numpy(zero_copy_only=False)]

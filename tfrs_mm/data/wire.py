@@ -1,8 +1,8 @@
 """The wire format of `tf.train.Example`, written a column at a time with NumPy and no TensorFlow.
 
-A column is flat `values` with `splits`: record i owns `values[splits[i]:splits[i + 1]]`. Each column
-becomes one map entry a record; the records are these entries joined. Where the keys come in sorted
-order the bytes equal protobuf's own deterministic ones.
+A column is flat `values` with `splits`: record i owns `values[splits[i]:splits[i + 1]]`. Each
+column becomes one map entry a record; the records are these entries joined. Where the keys come in
+sorted order the bytes equal protobuf's own deterministic ones.
 
     Example  { Features features = 1 }       Feature { BytesList 1 | FloatList 2 | Int64List 3 }
     Features { map<string, Feature> 1 }      lists of numbers are packed in field 1
@@ -42,7 +42,8 @@ def float_entries(key: str, values: np.ndarray, splits: np.ndarray) -> list[byte
 def bytes_entries(key: str, values: Sequence[bytes]) -> list[bytes]:
     """One map entry a record, holding a `BytesList` of one value."""
     return [
-        _entry_header(key, _FIELD_1, len(value), written_when_empty=True) + value for value in values
+        _entry_header(key, _FIELD_1, len(value), written_when_empty=True) + value
+        for value in values
     ]
 
 
@@ -59,7 +60,8 @@ def varints(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values: `[n]` int64; a negative one takes ten bytes, as in protobuf.
 
     Returns:
-        The bytes `[total]` uint8, and `[n + 1]` int64: number i is `bytes[splits[i]:splits[i + 1]]`.
+        The bytes `[total]` uint8, and `[n + 1]` int64: number i is `bytes[splits[i]:splits[i +
+        1]]`.
     """
     numbers = np.ascontiguousarray(values, dtype=np.int64).view(np.uint64)
     splits = np.zeros(len(numbers) + 1, dtype=np.int64)
@@ -91,7 +93,8 @@ def _packed_entries(key: str, kind: bytes, payload: bytes, splits: np.ndarray) -
         for size in np.unique(np.diff(splits)).tolist()
     }
     return [
-        headers[end - start] + payload[start:end] for start, end in itertools.pairwise(splits.tolist())
+        headers[end - start] + payload[start:end]
+        for start, end in itertools.pairwise(splits.tolist())
     ]
 
 

@@ -1,7 +1,7 @@
 """MusiCNN: convolutions shaped like timbres (wide in frequency) and rhythms (long in time).
 
-Pons and Serra, musicnn: pre-trained convolutional neural networks for music audio tagging, 2019. The
-embedding is the layer before the tags.
+Pons and Serra, musicnn: pre-trained convolutional neural networks for music audio tagging, 2019.
+The embedding is the layer before the tags.
 """
 
 import os
@@ -23,7 +23,9 @@ class MusicnnAudioEncoder(Encoder):
         super().__init__(name="musicnn")
         reader = tf.compat.v1.train.NewCheckpointReader(f"{os.fspath(checkpoint_dir)}/")
         convolutions = [_numbered("conv2d", index) for index in range(8)]
-        self._kernels = [_variable(reader.get_tensor(f"{name}/kernel"), name) for name in convolutions]
+        self._kernels = [
+            _variable(reader.get_tensor(f"{name}/kernel"), name) for name in convolutions
+        ]
         self._biases = [_variable(reader.get_tensor(f"{name}/bias"), name) for name in convolutions]
         # A batch norm that does not learn any more is a scale and an offset.
         self._scales, self._offsets = [], []

@@ -1,8 +1,8 @@
 """What every encoder is, and the folder it is exported to.
 
-An encoder takes a batch of canonical inputs (texts, squares of pixels, log-mel patches) and gives one
-embedding for each; all preparation that depends on the weights is inside its graph, so that a job
-needs nothing but the exported SavedModel.
+An encoder takes a batch of canonical inputs (texts, squares of pixels, log-mel patches) and gives
+one embedding for each; all preparation that depends on the weights is inside its graph, so that a
+job needs nothing but the exported SavedModel.
 """
 
 import hashlib
@@ -48,7 +48,8 @@ def export_encoder(
     Raises:
         UserError: `directory` exists, is not empty, and `overwrite` is False.
     """
-    # Only the variables and the one signature go in; the layers' own functions would be saved as well.
+    # Only the variables and the one signature go in; the layers' own functions would be saved as
+    # well.
     served = tf.Module()
     served.weights = list(module.variables)
     spec = tf.TensorSpec(module.input_spec.shape, module.input_spec.dtype, name=ENCODER_INPUT)
@@ -71,7 +72,8 @@ def export_encoder(
     with whole_directory(directory, overwrite=overwrite) as temporary:
         tf.saved_model.save(served, str(temporary), signatures={DEFAULT: serve})
         write_json(
-            temporary / DESCRIPTION, described.description() | {"fingerprint": described.fingerprint}
+            temporary / DESCRIPTION,
+            described.description() | {"fingerprint": described.fingerprint},
         )
     return described
 

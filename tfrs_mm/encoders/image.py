@@ -46,7 +46,9 @@ class EfficientNetImageEncoder(Encoder):
 def _load(backbone: Any, tensors: dict[str, np.ndarray]) -> None:
     """Puts the tensors into the layers; both are in the order of the network."""
     names = [
-        name for name in tensors if not name.startswith("_fc.") and not name.endswith("num_batches_tracked")
+        name
+        for name in tensors
+        if not name.startswith("_fc.") and not name.endswith("num_batches_tracked")
     ]
     values = iter([(name, tensors[name]) for name in names])
     for layer in backbone.layers:
@@ -64,5 +66,7 @@ def _converted(layer: Any, name: str, value: np.ndarray) -> np.ndarray:
     is_depthwise = isinstance(layer, tf.keras.layers.DepthwiseConv2D)
     kernel = value.transpose(2, 3, 0, 1) if is_depthwise else value.transpose(2, 3, 1, 0)
     if kernel.shape != tuple(layer.weights[0].shape):
-        raise ValueError(f"{name} is {kernel.shape}, but layer {layer.name} takes {layer.weights[0].shape}.")
+        raise ValueError(
+            f"{name} is {kernel.shape}, but layer {layer.name} takes {layer.weights[0].shape}."
+        )
     return kernel

@@ -29,7 +29,9 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         if name == "__metadata__":
             continue
         if entry["dtype"] not in _DTYPES:
-            raise ValueError(f"{path}: tensor {name!r} is {entry['dtype']}; known are {sorted(_DTYPES)}.")
+            raise ValueError(
+                f"{path}: tensor {name!r} is {entry['dtype']}; known are {sorted(_DTYPES)}."
+            )
         dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
         start, end = entry["data_offsets"]
         if not 0 <= start <= end <= len(data) or end - start != math.prod(shape) * dtype.itemsize:

@@ -16,13 +16,17 @@ class SmallAudioEncoder(TrainableEncoder):
     """`[batch, 187, 96]` float32 log-mel patches to `[batch, dim]`."""
 
     def __init__(self, dim: int, seed: int) -> None:
-        super().__init__(dim, tf.TensorSpec([None, _PATCH_FRAMES, _NUM_MELS], tf.float32), "small_audio")
+        super().__init__(
+            dim, tf.TensorSpec([None, _PATCH_FRAMES, _NUM_MELS], tf.float32), "small_audio"
+        )
         keras = tf.keras
         layers = [keras.layers.BatchNormalization(input_shape=(_PATCH_FRAMES, _NUM_MELS, 1))]
         for index, channels in enumerate(_CHANNELS):
             strides = (4, 2) if index == 0 else (2, 2)
             layers += [
-                keras.layers.Conv2D(channels, (5, 5) if index == 0 else (3, 3), strides, use_bias=False),
+                keras.layers.Conv2D(
+                    channels, (5, 5) if index == 0 else (3, 3), strides, use_bias=False
+                ),
                 keras.layers.BatchNormalization(),
                 keras.layers.ReLU(),
             ]
@@ -37,8 +41,11 @@ class SmallAudioEncoder(TrainableEncoder):
         return inputs
 
     def view(self, prepared: tf.Tensor) -> tf.Tensor:
-        change = self._generator.uniform([tf.shape(prepared)[0], 1, 1], -_LOUDNESS_CHANGE, _LOUDNESS_CHANGE)
-        # One after the other: the masks draw from the graph's own state, in an order that must not vary.
+        change = self._generator.uniform(
+            [tf.shape(prepared)[0], 1, 1], -_LOUDNESS_CHANGE, _LOUDNESS_CHANGE
+        )
+        # One after the other: the masks draw from the graph's own state, in an order that must not
+        # vary.
         masked = tf.map_fn(self._mask, prepared + change, parallel_iterations=1)
         return tf.ensure_shape(masked, self.input_spec.shape)
 

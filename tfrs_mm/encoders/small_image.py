@@ -33,7 +33,8 @@ class SmallImageEncoder(TrainableEncoder):
         self._head.build([None, self._backbone.output_shape[-1]])
         draw_kernels(self._backbone.trainable_variables + self._head.trainable_variables, seed)
         layers = keras_cv.layers
-        # Together zoom and shift are a random crop. KerasCV's own crop draws for each picture in a race.
+        # Together zoom and shift are a random crop. KerasCV's own crop draws for each picture in a
+        # race.
         self._augment = [
             layers.RandomFlip("horizontal", seed=seed),
             layers.RandomZoom((-_ZOOM_IN, 0.0), seed=seed + 1),

@@ -33,7 +33,9 @@ class SmallTextEncoder(TrainableEncoder):
     def count(self, inputs: tf.Tensor) -> None:
         """Inverse document frequency, without which articles and prepositions drown the rest."""
         words = self.prepare(inputs)
-        texts = np.unique(np.stack([words.value_rowids().numpy(), words.flat_values.numpy()]), axis=1)
+        texts = np.unique(
+            np.stack([words.value_rowids().numpy(), words.flat_values.numpy()]), axis=1
+        )
         frequency = np.bincount(texts[1], minlength=_BUCKETS)
         rarity = np.log((1.0 + words.nrows().numpy()) / (1.0 + frequency))
         self._rarity.assign(rarity.astype(np.float32))
@@ -46,6 +48,7 @@ class SmallTextEncoder(TrainableEncoder):
         weights = tf.gather(self._rarity, prepared.flat_values)
         vectors = tf.gather(self._words, prepared.flat_values) * weights[:, None]
         total = tf.reduce_sum(prepared.with_flat_values(vectors), axis=1)
-        # As long as the sum of independent words is on average: short and long texts come out alike.
+        # As long as the sum of independent words is on average: short and long texts come out
+        # alike.
         squares = tf.reduce_sum(prepared.with_flat_values(tf.square(weights)), axis=1)
         return self._head(tf.math.divide_no_nan(total, tf.sqrt(squares)[:, None]))

@@ -94,7 +94,9 @@ class MiniLmTextEncoder(Encoder):
         return tf.transpose(heads, [0, 2, 1, 3])
 
     def _dense(self, states: tf.Tensor, name: str) -> tf.Tensor:
-        return tf.tensordot(states, self._weights[f"{name}.weight"], 1) + self._weights[f"{name}.bias"]
+        return (
+            tf.tensordot(states, self._weights[f"{name}.weight"], 1) + self._weights[f"{name}.bias"]
+        )
 
     def _normalize(self, states: tf.Tensor, name: str) -> tf.Tensor:
         mean, variance = tf.nn.moments(states, axes=[-1], keepdims=True)

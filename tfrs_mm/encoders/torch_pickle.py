@@ -30,19 +30,32 @@ class _Storage:
 class _TensorView:
     """Which part of a storage a tensor is; strides and offset count values, not bytes."""
 
-    def __init__(self, storage: Any, offset: int, size: tuple, stride: tuple, *rest: object) -> None:
+    def __init__(
+        self, storage: Any, offset: int, size: tuple, stride: tuple, *rest: object
+    ) -> None:
         if not isinstance(storage, _Storage):
             raise pickle.UnpicklingError("a tensor without a storage")
-        self.storage, self.offset, self.size, self.stride = storage, offset, tuple(size), tuple(stride)
+        self.storage, self.offset, self.size, self.stride = (
+            storage,
+            offset,
+            tuple(size),
+            tuple(stride),
+        )
 
     def to_numpy(self) -> np.ndarray:
         values = self.storage.values
-        last = self.offset + sum((n - 1) * step for n, step in zip(self.size, self.stride, strict=True))
-        negative = self.offset < 0 or any(n < 0 for n in self.size) or any(s < 0 for s in self.stride)
+        last = self.offset + sum(
+            (n - 1) * step for n, step in zip(self.size, self.stride, strict=True)
+        )
+        negative = (
+            self.offset < 0 or any(n < 0 for n in self.size) or any(s < 0 for s in self.stride)
+        )
         if values is None or negative or (0 not in self.size and last >= len(values)):
             raise pickle.UnpicklingError("a tensor reaches beyond its storage")
         byte_steps = tuple(step * values.itemsize for step in self.stride)
-        view = np.lib.stride_tricks.as_strided(values[self.offset :], self.size, byte_steps, writeable=False)
+        view = np.lib.stride_tricks.as_strided(
+            values[self.offset :], self.size, byte_steps, writeable=False
+        )
         return view.copy()
 
 
@@ -95,6 +108,8 @@ def read_torch_weights(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             if len(data) != count * storage.dtype.itemsize:
                 raise pickle.UnpicklingError(f"{path} ends within storage {key!r}")
             storage.values = np.frombuffer(data, storage.dtype)
-    if not isinstance(state, dict) or not all(isinstance(value, _TensorView) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(value, _TensorView) for value in state.values()
+    ):
         raise pickle.UnpicklingError(f"{path} holds more than a dict of tensors")
     return {name: view.to_numpy() for name, view in state.items()}

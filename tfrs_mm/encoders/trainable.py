@@ -1,7 +1,7 @@
 """What a small encoder adds to the contract, so that it can be trained without labels.
 
-It makes random views of an input; two views of one input are to be told from those of others (Chen et
-al., SimCLR, 2020). The training itself is elsewhere.
+It makes random views of an input; two views of one input are to be told from those of others (Chen
+et al., SimCLR, 2020). The training itself is elsewhere.
 """
 
 import math

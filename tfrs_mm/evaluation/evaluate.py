@@ -37,7 +37,8 @@ def rank_queries(
     """Asks a recommender for every query, in batches of one static shape.
 
     Args:
-        recommend: `(history [batch, time], excluded [batch, n], buckets [batch])` to rows and scores.
+        recommend: `(history [batch, time], excluded [batch, n], buckets [batch])` to rows and
+            scores.
         history: `[queries, time]` int32.
         seen: rows to exclude of each query.
         buckets: `[queries]` int32, of the popularity that may be known.
@@ -63,9 +64,14 @@ def rank_queries(
 
 
 def report(
-    ranked: Ranked, relevant: Sequence[np.ndarray], corpus_size: int, cold: np.ndarray, seed: int = 0
+    ranked: Ranked,
+    relevant: Sequence[np.ndarray],
+    corpus_size: int,
+    cold: np.ndarray,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """Metrics with 95% intervals over queries, for all of them and for those whose target is cold or warm.
+    """Metrics with 95% intervals over queries, for all of them and for those whose target is cold
+    or warm.
 
     Args:
         ranked: the lists.
@@ -75,7 +81,9 @@ def report(
         seed: of the bootstrap.
     """
     values = query_metrics(ranked.rows, relevant)
-    result = summary(values, seed) | {"coverage@10": {"value": coverage(ranked.rows, 10, corpus_size)}}
+    result = summary(values, seed) | {
+        "coverage@10": {"value": coverage(ranked.rows, 10, corpus_size)}
+    }
     has_cold = np.array([bool(cold[rows].any()) for rows in relevant], bool)
     slices = {}
     for name, chosen in (("cold_items", has_cold), ("warm_items", ~has_cold)):

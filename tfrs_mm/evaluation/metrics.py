@@ -26,7 +26,9 @@ def hits_of(ranked: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
     """
     lengths = np.array([len(rows) for rows in relevant])
     hits = np.zeros(ranked.shape, bool)
-    for place in range(int(lengths.max(initial=0))):  # one pass for each relevant item, over all queries
+    for place in range(
+        int(lengths.max(initial=0))
+    ):  # one pass for each relevant item, over all queries
         has = lengths > place
         wanted = np.array([rows[place] if len(rows) > place else 0 for rows in relevant])
         hits |= has[:, None] & (ranked == wanted[:, None]) & (ranked > 0)

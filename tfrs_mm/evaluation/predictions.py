@@ -30,7 +30,9 @@ def write_predictions(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["user_id", "rank", "item_id", "score"])
         for user_id, rows, scores in zip(user_ids, ranked.rows, ranked.scores, strict=True):
-            for rank, (row, score) in enumerate(zip(rows[rows > 0], scores[rows > 0], strict=True), start=1):
+            for rank, (row, score) in enumerate(
+                zip(rows[rows > 0], scores[rows > 0], strict=True), start=1
+            ):
                 writer.writerow([user_id, rank, item_ids[row], repr(float(score))])
                 lines += 1
     os.replace(temporary, path)

@@ -1,7 +1,8 @@
 """The served model: ids in, ids out, both stages and every lookup inside one graph.
 
-Three signatures: `recommend` (also `serving_default`), `retrieve` and `similar_items`; their tensors
-are spelt in `tfrs_mm.signatures`. With the exact index only core TensorFlow operations are used.
+Three signatures: `recommend` (also `serving_default`), `retrieve` and `similar_items`; their
+tensors are spelt in `tfrs_mm.signatures`. With the exact index only core TensorFlow operations are
+used.
 """
 
 from collections.abc import Sequence
@@ -32,8 +33,8 @@ class Recommender(tf.Module):
             model: both stages, with a ranker.
             item_ids: by row; row 0 is the empty place.
             user_ids: by row; row 0 is an unknown user.
-            histories: `[users + 1, max_history]` int32, the newest items of each user, oldest first,
-                right-padded with 0.
+            histories: `[users + 1, max_history]` int32, the newest items of each user, oldest
+                first, right-padded with 0.
             seen: flat rows and `[users + 2]` row splits: every item each user ever had.
             k: length of the answers.
         """
@@ -45,7 +46,9 @@ class Recommender(tf.Module):
         self._user_rows = _lookup(user_ids)
         self._histories = tf.Variable(histories, trainable=False, name="histories")
         self._seen_rows = tf.Variable(seen[0].astype(np.int32), trainable=False, name="seen_rows")
-        self._seen_splits = tf.Variable(seen[1].astype(np.int64), trainable=False, name="seen_splits")
+        self._seen_splits = tf.Variable(
+            seen[1].astype(np.int64), trainable=False, name="seen_splits"
+        )
         query = [tf.TensorSpec(t.shape, tf.string, name=t.name) for t in signatures.QUERY_INPUTS]
         item = [tf.TensorSpec((None,), tf.string, name=signatures.ITEM_ID)]
         self.recommend = tf.function(self._recommend, input_signature=query)
@@ -76,7 +79,9 @@ class Recommender(tf.Module):
 
     def _similar_items(self, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = self._item_rows.lookup(item_id)
-        with tf.control_dependencies([_refuse_unknown(signatures.ITEM_ID, item_id, rows, allow_empty=False)]):
+        with tf.control_dependencies(
+            [_refuse_unknown(signatures.ITEM_ID, item_id, rows, allow_empty=False)]
+        ):
             return self._answer(self._model.similar(tf.identity(rows), self._k))
 
     def _query(
@@ -84,8 +89,8 @@ class Recommender(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """History and exclusions in rows.
 
-        A history in the request takes the place of the one kept for the user; what the user is known to
-        have had is excluded either way.
+        A history in the request takes the place of the one kept for the user; what the user is
+        known to have had is excluded either way.
         """
         batch = tf.shape(user_id)[0]
         same = [
@@ -112,7 +117,9 @@ class Recommender(tf.Module):
 
         seen = tf.RaggedTensor.from_row_splits(self._seen_rows, self._seen_splits, validate=False)
         seen_rows = tf.gather(seen, users).to_tensor()
-        excluded = tf.concat([history, given, self._item_rows.lookup(exclude_ids), seen_rows], axis=1)
+        excluded = tf.concat(
+            [history, given, self._item_rows.lookup(exclude_ids), seen_rows], axis=1
+        )
         return history, excluded
 
     def _answer(self, found: TopKRows) -> dict[str, tf.Tensor]:

@@ -44,8 +44,12 @@ def write_saved_model(
     """
     target = pathlib.Path(model_dir) / str(next_version(model_dir))
     with whole_directory(target) as folder:
-        options = tf.saved_model.SaveOptions(namespace_whitelist=["Scann"] if index_kind == "scann" else None)
-        tf.saved_model.save(recommender, str(folder), signatures=recommender.signatures(), options=options)
+        options = tf.saved_model.SaveOptions(
+            namespace_whitelist=["Scann"] if index_kind == "scann" else None
+        )
+        tf.saved_model.save(
+            recommender, str(folder), signatures=recommender.signatures(), options=options
+        )
         write_json(folder / "config.json", config.to_dict())
         write_manifest(
             folder,

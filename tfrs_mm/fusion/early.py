@@ -22,7 +22,9 @@ def mix_by_gate(values: tf.Tensor, present: tf.Tensor, gate_logits: tf.Tensor) -
     Returns:
         `[batch, dim]`, zeros where nothing is present.
     """
-    weights = tf.where(present, tf.exp(gate_logits - tf.reduce_max(gate_logits, -1, keepdims=True)), 0.0)
+    weights = tf.where(
+        present, tf.exp(gate_logits - tf.reduce_max(gate_logits, -1, keepdims=True)), 0.0
+    )
     total = tf.reduce_sum(weights, axis=-1, keepdims=True)
     shares = tf.math.divide_no_nan(weights, total)
     # where() before the product: 0 times an absent infinity would be NaN.
@@ -33,8 +35,8 @@ def mix_by_gate(values: tf.Tensor, present: tf.Tensor, gate_logits: tf.Tensor) -
 class GatedFusion(tf.keras.layers.Layer):
     """A weighted mean of the projected modalities; the weight of each is read from its own content.
 
-    The gated unit of Arevalo et al., Gated Multimodal Units, 2017, with a softmax over the modalities
-    that are present.
+    The gated unit of Arevalo et al., Gated Multimodal Units, 2017, with a softmax over the
+    modalities that are present.
     """
 
     def __init__(self, dim: int, **kwargs: object) -> None:

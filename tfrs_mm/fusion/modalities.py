@@ -24,8 +24,8 @@ class ModalityBatch(NamedTuple):
 class ModalityDropout(tf.keras.layers.Layer):
     """Hides each present modality with a probability, in training only.
 
-    Items without a medium then look like items that were seen in training (Neverova et al., ModDrop,
-    2014), and no modality can be relied on alone.
+    Items without a medium then look like items that were seen in training (Neverova et al.,
+    ModDrop, 2014), and no modality can be relied on alone.
     """
 
     def __init__(self, rate: float, seed: int, **kwargs: object) -> None:

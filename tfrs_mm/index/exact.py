@@ -13,11 +13,14 @@ class ExactIndex(tf.Module):
         """Takes the corpus.
 
         Args:
-            item_vectors: `[items + 1, dim]`; row 0 is never returned. A variable is shared, not copied.
+            item_vectors: `[items + 1, dim]`; row 0 is never returned. A variable is shared, not
+                copied.
         """
         super().__init__()
         shared = isinstance(item_vectors, tf.Variable)
-        self._vectors = item_vectors if shared else tf.Variable(item_vectors, trainable=False, name="corpus")
+        self._vectors = (
+            item_vectors if shared else tf.Variable(item_vectors, trainable=False, name="corpus")
+        )
 
     def search(self, queries: tf.Tensor, excluded: tf.Tensor, k: int) -> TopKRows:
         """See `TopKIndex.search`."""
@@ -26,7 +29,9 @@ class ExactIndex(tf.Module):
         batch = tf.shape(queries)[0]
         # Row 0 is the padding of `excluded`, so it is always among what is shut out.
         shut = tf.concat([excluded, tf.zeros([batch, 1], tf.int32)], axis=1)
-        places = tf.stack([tf.broadcast_to(tf.range(batch)[:, None], tf.shape(shut)), shut], axis=-1)
+        places = tf.stack(
+            [tf.broadcast_to(tf.range(batch)[:, None], tf.shape(shut)), shut], axis=-1
+        )
         scores = tf.tensor_scatter_nd_update(
             scores, tf.reshape(places, [-1, 2]), tf.fill([tf.size(shut)], float("-inf"))
         )

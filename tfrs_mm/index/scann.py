@@ -1,7 +1,7 @@
 """The approximate index: TensorFlow Recommenders' ScaNN layer behind the contract of every index.
 
-It fetches more than asked for and then leaves out the excluded rows, because ScaNN's operations take
-no filter. A list may come back short where nearly all that was fetched is excluded.
+It fetches more than asked for and then leaves out the excluded rows, because ScaNN's operations
+take no filter. A list may come back short where nearly all that was fetched is excluded.
 """
 
 import math
@@ -67,5 +67,8 @@ class ScannIndex(tf.Module):
     def search(self, queries: tf.Tensor, excluded: tf.Tensor, k: int) -> TopKRows:
         """See `TopKIndex.search`."""
         scores, rows = self._layer(queries, k=self._fetch)
-        rows, scores = tf.ensure_shape(rows, [None, self._fetch]), tf.ensure_shape(scores, [None, self._fetch])
+        rows, scores = (
+            tf.ensure_shape(rows, [None, self._fetch]),
+            tf.ensure_shape(scores, [None, self._fetch]),
+        )
         return take_best(rows, scores, excluded, k)

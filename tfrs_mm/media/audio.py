@@ -90,7 +90,8 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 
 
 def patches(frames: np.ndarray) -> np.ndarray:
-    """Cuts log-mel frames into whole patches of 3 s; a shorter sound is repeated until it fills one.
+    """Cuts log-mel frames into whole patches of 3 s; a shorter sound is repeated until it fills
+    one.
 
     Args:
         frames: `[frames, 96]`, at least one.

@@ -1,8 +1,8 @@
 """Pictures and films to squares of RGB pixels.
 
-The square is the one that the pretrained image encoder was trained on: the short side becomes 256/224
-of the wanted size (bicubic), and the centre is cut out. Pictures go through Pillow, films through
-PyAV; both see only formats that open no other file and start no other program.
+The square is the one that the pretrained image encoder was trained on: the short side becomes
+256/224 of the wanted size (bicubic), and the centre is cut out. Pictures go through Pillow, films
+through PyAV; both see only formats that open no other file and start no other program.
 """
 
 import io
@@ -86,7 +86,9 @@ def sample_video(
         wanted_s = [start_s + seconds * (index + 0.5) / frames for index in range(frames)]
         for frame in _frames_at(container, stream, wanted_s):
             _check_pixels(frame.width, frame.height, max_pixels, "film")
-            square = _centre_square(image_module.fromarray(frame.to_ndarray(format="rgb24")), size_px)
+            square = _centre_square(
+                image_module.fromarray(frame.to_ndarray(format="rgb24")), size_px
+            )
             squares.append(np.rot90(square, k=round(frame.rotation / 90) % 4))
     if not squares:
         raise MediaError("film has no frames")

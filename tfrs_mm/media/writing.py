@@ -45,7 +45,9 @@ def write_mp3(path: str | os.PathLike[str], samples: np.ndarray, sample_rate_hz:
         sample_rate_hz: one of the rates that MP3 knows.
     """
     if samples.ndim != 1 or not len(samples) or not np.issubdtype(samples.dtype, np.floating):
-        raise ValueError(f"`samples` must be floats [samples], one at least. Received: {_form(samples)}.")
+        raise ValueError(
+            f"`samples` must be floats [samples], one at least. Received: {_form(samples)}."
+        )
     if not np.isfinite(samples).all():
         raise ValueError("`samples` must be finite. Received: NaN or infinity among them.")
     if sample_rate_hz not in _MP3_SAMPLE_RATES_HZ:
@@ -55,7 +57,9 @@ def write_mp3(path: str | os.PathLike[str], samples: np.ndarray, sample_rate_hz:
     av = import_optional("av")
     pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
     with _whole_file(path) as temporary, av.open(str(temporary), "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=sample_rate_hz, layout="mono", options=_MP3_SPEED)
+        stream = container.add_stream(
+            "libmp3lame", rate=sample_rate_hz, layout="mono", options=_MP3_SPEED
+        )
         stream.bit_rate = _MP3_BIT_RATE
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16p", layout="mono")
         frame.sample_rate = sample_rate_hz

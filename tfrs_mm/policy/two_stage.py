@@ -1,7 +1,8 @@
-"""Both stages in one graph, in rows: history -> query -> search -> exclusion -> ranking -> the best k.
+"""Both stages in one graph, in rows: history -> query -> search -> exclusion -> ranking -> the best
+k.
 
-Evaluation, mining of negatives and the export all go through this class, so what is measured is what
-is served.
+Evaluation, mining of negatives and the export all go through this class, so what is measured is
+what is served.
 """
 
 import tensorflow as tf
@@ -16,7 +17,11 @@ class TwoStage(tf.Module):
     """A query model, an index, and a ranker over what the index returned."""
 
     def __init__(
-        self, query_model: QueryModel, index: TopKIndex, ranker: RankingModel | None, num_candidates: int
+        self,
+        query_model: QueryModel,
+        index: TopKIndex,
+        ranker: RankingModel | None,
+        num_candidates: int,
     ) -> None:
         """Puts the parts together.
 
@@ -40,7 +45,9 @@ class TwoStage(tf.Module):
         """
         return self.index.search(self.query_model(history), excluded, k)
 
-    def recommend(self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor, k: int) -> TopKRows:
+    def recommend(
+        self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor, k: int
+    ) -> TopKRows:
         """Both stages.
 
         Args:
@@ -56,7 +63,8 @@ class TwoStage(tf.Module):
             raise ValueError("`recommend` needs a ranker, but this model was built without one.")
         queries = self.query_model(history)
         found = self.index.search(queries, excluded, self._num_candidates)
-        # An empty place has the score -inf; the ranker gets a finite one and the place is emptied again.
+        # An empty place has the score -inf; the ranker gets a finite one and the place is emptied
+        # again.
         scores = tf.where(found.rows > 0, found.scores, 0.0)
         ranked = self.ranker(
             {

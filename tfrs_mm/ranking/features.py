@@ -47,7 +47,9 @@ class RankingTables(tf.Module):
     def num_features(self) -> int:
         """Numbers that `candidate_features` gives for one candidate."""
         similarities = _SIMILARITIES * (1 + self.modality_vectors.shape[1])
-        return 3 * self.item_vectors.shape[1] + 2 + similarities + NUM_FEATURES + len(self.categories)
+        return (
+            3 * self.item_vectors.shape[1] + 2 + similarities + NUM_FEATURES + len(self.categories)
+        )
 
 
 def candidate_features(
@@ -99,7 +101,9 @@ def candidate_features(
     at = tf.broadcast_to(buckets[:, None], tf.shape(candidates))
     parts.append(tf.gather(dynamics, at, batch_dims=2))
     for rows in tables.categories.values():
-        parts.append(_common_share(tf.gather(rows, candidates), tf.gather(rows, history), known)[..., None])
+        parts.append(
+            _common_share(tf.gather(rows, candidates), tf.gather(rows, history), known)[..., None]
+        )
     return tf.concat(parts, axis=-1)
 
 
@@ -149,7 +153,9 @@ def _common_share(candidate: tf.Tensor, history: tf.Tensor, known: tf.Tensor) ->
 
 def _unit_dot(candidates: tf.Tensor, history: tf.Tensor) -> tf.Tensor:
     """Cosines, `[batch, k, time]`."""
-    return tf.einsum("bkd,btd->bkt", tf.math.l2_normalize(candidates, -1), tf.math.l2_normalize(history, -1))
+    return tf.einsum(
+        "bkd,btd->bkt", tf.math.l2_normalize(candidates, -1), tf.math.l2_normalize(history, -1)
+    )
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

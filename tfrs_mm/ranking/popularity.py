@@ -1,7 +1,8 @@
 """How popular, how lately popular and how old an item was at a time, from training events only.
 
 Time is cut into buckets. An event in bucket b may know the counts of the buckets before b, never of
-its own, so no feature knows the event it is used to predict. Serving uses the place behind the last.
+its own, so no feature knows the event it is used to predict. Serving uses the place behind the
+last.
 """
 
 import numpy as np
@@ -11,14 +12,16 @@ _SECONDS_PER_DAY = 86_400.0
 NUM_FEATURES = 4
 
 
-def popularity_table(counts: np.ndarray, time_edges: np.ndarray, first_time: np.ndarray) -> np.ndarray:
+def popularity_table(
+    counts: np.ndarray, time_edges: np.ndarray, first_time: np.ndarray
+) -> np.ndarray:
     """Features of every item as they stood at the start of every bucket, and after the last.
 
     Args:
         counts: `[items + 1, buckets]`, training events of each row in each bucket.
         time_edges: `[buckets + 1]` seconds.
-        first_time: `[items + 1]` seconds of the first training event; read only where there is one, for
-            a time before 1970 is negative.
+        first_time: `[items + 1]` seconds of the first training event; read only where there is one,
+            for a time before 1970 is negative.
 
     Returns:
         `[items + 1, buckets + 1, 4]` float32: log share of all events and of the recent ones (both
@@ -26,7 +29,9 @@ def popularity_table(counts: np.ndarray, time_edges: np.ndarray, first_time: np.
         and whether it had one.
     """
     items, buckets = counts.shape
-    before = np.concatenate([np.zeros((items, 1)), np.cumsum(counts, axis=1, dtype=np.float64)], axis=1)
+    before = np.concatenate(
+        [np.zeros((items, 1)), np.cumsum(counts, axis=1, dtype=np.float64)], axis=1
+    )
     window = max(buckets // _RECENT_SHARE, 1)
     starts = np.maximum(np.arange(buckets + 1) - window, 0)
     recent = before - before[:, starts]
@@ -40,7 +45,8 @@ def popularity_table(counts: np.ndarray, time_edges: np.ndarray, first_time: np.
 def bucket_of(times: np.ndarray, time_edges: np.ndarray) -> np.ndarray:
     """The bucket whose start bounds what an event at each time may know.
 
-    A time at an edge belongs to the bucket that starts there; later than all edges is behind the last.
+    A time at an edge belongs to the bucket that starts there; later than all edges is behind the
+    last.
 
     Args:
         times: any shape, seconds.

@@ -15,10 +15,11 @@ CANDIDATES, RETRIEVAL_SCORES = "candidates", "retrieval_scores"
 
 
 class Standardise(tf.keras.layers.Layer):
-    """Takes away a mean and divides by a deviation; both are plain weights, saved and restored as such.
+    """Takes away a mean and divides by a deviation; both are plain weights, saved and restored as
+    such.
 
-    Keras's own layer for this keeps what it computes with apart from its weights, so that a restored
-    checkpoint would leave it as it was.
+    Keras's own layer for this keeps what it computes with apart from its weights, so that a
+    restored checkpoint would leave it as it was.
     """
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -43,8 +44,9 @@ class Standardise(tf.keras.layers.Layer):
 class RankingModel(tfrs.Model):
     """Scores candidates as a correction to the first stage's score.
 
-    Wang et al., DCN V2, 2021: cross layers (equation 1), then dense layers. The last layer starts at
-    zero, so that an untrained ranker keeps the order of retrieval, and what is learnt is the difference.
+    Wang et al., DCN V2, 2021: cross layers (equation 1), then dense layers. The last layer starts
+    at zero, so that an untrained ranker keeps the order of retrieval, and what is learnt is the
+    difference.
     """
 
     def __init__(
@@ -59,14 +61,17 @@ class RankingModel(tfrs.Model):
         temperature: float,
     ) -> None:
         super().__init__()
-        self._hold = lambda: tables  # no weights of the ranker: neither checkpoints nor optimiser see them
+        self._hold = lambda: (
+            tables
+        )  # no weights of the ranker: neither checkpoints nor optimiser see them
         self._temperature = temperature
         self._standardise = Standardise()
         self._categories = {
             name: CategoryEmbedding(size, category_dim) for name, size in sorted(categories.items())
         }
         self._cross = [
-            tfrs.layers.dcn.Cross(projection_dim=projection_dim or None) for _ in range(cross_layers)
+            tfrs.layers.dcn.Cross(projection_dim=projection_dim or None)
+            for _ in range(cross_layers)
         ]
         self._dense = [tf.keras.layers.Dense(size, activation="relu") for size in hidden]
         self._dropout = tf.keras.layers.Dropout(dropout)
@@ -97,8 +102,8 @@ class RankingModel(tfrs.Model):
         """One score for each candidate.
 
         Args:
-            inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]` int32,
-                `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`.
+            inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]`
+                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`.
             training: whether dropout is on.
 
         Returns:

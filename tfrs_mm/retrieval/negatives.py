@@ -2,7 +2,8 @@
 
 Mixed negative sampling (Yang et al., Mixed negative sampling for learning two-tower neural networks
 in recommendations, 2020): some come from the batch's own targets, so popular items are drawn often,
-some uniformly from all items with events, so the tail is seen too. Q is the exact one of the mixture.
+some uniformly from all items with events, so the tail is seen too. Q is the exact one of the
+mixture.
 """
 
 from typing import NamedTuple
@@ -36,7 +37,8 @@ class MixedNegatives:
         """Prepares the distribution.
 
         Args:
-            target_counts: `[items + 1]`, how often each row is a target in training; row 0 is unknown.
+            target_counts: `[items + 1]`, how often each row is a target in training; row 0 is
+                unknown.
             in_batch: how many to draw from the batch's targets.
             uniform: how many to draw uniformly from the items that are a target somewhere.
             seed: of the draws.
@@ -45,7 +47,9 @@ class MixedNegatives:
         warm = np.flatnonzero(target_counts > 0)
         self._warm = warm.astype(np.int32)
         self._in_batch, self._uniform, self._seed = in_batch, uniform if len(warm) else 0, seed
-        expected = in_batch * target_counts / total + (target_counts > 0) * self._uniform / max(len(warm), 1)
+        expected = in_batch * target_counts / total + (target_counts > 0) * self._uniform / max(
+            len(warm), 1
+        )
         # Rows that are never drawn get the smallest count there is; nobody asks for theirs.
         smallest = expected[warm].min() if len(warm) else 1.0
         self._log_expected = np.log(np.maximum(expected, smallest)).astype(np.float32)
@@ -72,6 +76,8 @@ class MixedNegatives:
         drawn_keys, chosen = tf.math.top_k(keys, k=self._in_batch)
         rows = tf.where(drawn_keys >= 0, tf.gather(targets, chosen), NEVER)
         if self._uniform:
-            drawn = tf.random.uniform([self._uniform], 0, len(self._warm), tf.int32, seed=self._seed + 1)
+            drawn = tf.random.uniform(
+                [self._uniform], 0, len(self._warm), tf.int32, seed=self._seed + 1
+            )
             rows = tf.concat([rows, tf.gather(tf.constant(self._warm), drawn)], axis=0)
         return Negatives(rows, self.log_q(rows))

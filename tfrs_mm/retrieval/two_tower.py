@@ -19,8 +19,8 @@ IS_TARGET = "is_target"
 class TwoTowerModel(tfrs.Model):
     """A user tower and an item tower trained against each other by sampled softmax.
 
-    A training step sees integer rows of static shape and no strings, so it compiles with XLA and runs
-    on a TPU. Under a distribution strategy the negatives are gathered from all replicas.
+    A training step sees integer rows of static shape and no strings, so it compiles with XLA and
+    runs on a TPU. Under a distribution strategy the negatives are gathered from all replicas.
     """
 
     def __init__(
@@ -89,7 +89,9 @@ class TwoTowerModel(tfrs.Model):
 
         size = tf.shape(negative)[-1]
         losses = sampled_softmax(
-            tf.reshape(positive, [-1]), tf.reshape(negative, [-1, size]), tf.reshape(allowed, [-1, size])
+            tf.reshape(positive, [-1]),
+            tf.reshape(negative, [-1, size]),
+            tf.reshape(allowed, [-1, size]),
         )
         weights = tf.cast(flat_is_target, losses.dtype)
         mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
@@ -101,8 +103,11 @@ class TwoTowerModel(tfrs.Model):
             return tf.gather(self.item_vectors(tf.range(self._tables.size), training), rows)
         return self.item_vectors(rows, training)
 
-    def _from_all_replicas(self, drawn: Negatives, vectors: tf.Tensor) -> tuple[Negatives, tf.Tensor]:
-        """Every replica's negatives, so that more replicas mean more negatives, not just more batches.
+    def _from_all_replicas(
+        self, drawn: Negatives, vectors: tf.Tensor
+    ) -> tuple[Negatives, tf.Tensor]:
+        """Every replica's negatives, so that more replicas mean more negatives, not just more
+        batches.
 
         The expected counts of all items grow by the same factor, which a softmax does not see.
         """
@@ -173,7 +178,11 @@ def build_two_tower(
         normalize=normalize,
         name="user_tower",
     )
-    places = settings.batch_size // tf.distribute.get_strategy().num_replicas_in_sync * (schema.max_history + 1)
+    places = (
+        settings.batch_size
+        // tf.distribute.get_strategy().num_replicas_in_sync
+        * (schema.max_history + 1)
+    )
     negatives = MixedNegatives(
         target_counts,
         in_batch=min(settings.in_batch_negatives, places),

@@ -16,12 +16,16 @@ PRESENT = "modality/present"
 class ItemTables:
     """What is known of every item, by row, ready to be gathered inside a training step.
 
-    The tables are no weights: they are kept behind this plain object, so that neither checkpoints nor
-    exports carry them.
+    The tables are no weights: they are kept behind this plain object, so that neither checkpoints
+    nor exports carry them.
     """
 
     def __init__(
-        self, values: np.ndarray, present: np.ndarray, categories: Mapping[str, np.ndarray], warm: np.ndarray
+        self,
+        values: np.ndarray,
+        present: np.ndarray,
+        categories: Mapping[str, np.ndarray],
+        warm: np.ndarray,
     ) -> None:
         """Moves the tables to the device of the current strategy.
 
@@ -29,13 +33,14 @@ class ItemTables:
             values: `[items + 1, modality, reduced_dim]` float32.
             present: `[items + 1, modality]` bool.
             categories: by column, `[items + 1, width]` int32.
-            warm: `[items + 1]` bool, items with an interaction in training; the id of another is hidden,
-                because its embedding was never trained.
+            warm: `[items + 1]` bool, items with an interaction in training; the id of another is
+                hidden, because its embedding was never trained.
         """
         rows = np.where(warm, np.arange(len(warm)), 0)
         arrays = {ITEM: rows.astype(np.int32), VALUES: values, PRESENT: present, **categories}
         self._tables = {
-            name: tf.Variable(array, trainable=False, name=f"table/{name}") for name, array in arrays.items()
+            name: tf.Variable(array, trainable=False, name=f"table/{name}")
+            for name, array in arrays.items()
         }
         self.size = len(warm)
 
@@ -95,8 +100,8 @@ class ItemTower(tf.keras.layers.Layer):
 
         Args:
             inputs: `item` `[batch]` int32 (0 for an id that says nothing), `modality/values`
-                `[batch, modality, reduced_dim]`, `modality/present` `[batch, modality]` bool, and each
-                category column `[batch, width]` int32.
+                `[batch, modality, reduced_dim]`, `modality/present` `[batch, modality]` bool, and
+                each category column `[batch, width]` int32.
             training: whether ids and modalities are hidden at random.
 
         Returns:

@@ -1,7 +1,8 @@
 """A causal Transformer over a history of item vectors: one output for each place of the sequence.
 
 Distance between two places enters as a learned bias for each head (Raffel et al., T5, 2020, section
-2.1), not as absolute positions: what counts is how long ago something was, wherever the history was cut.
+2.1), not as absolute positions: what counts is how long ago something was, wherever the history was
+cut.
 """
 
 import tensorflow as tf
@@ -10,7 +11,9 @@ import tensorflow as tf
 class RelativeSelfAttention(tf.keras.layers.Layer):
     """Multi-head self-attention that looks back only, with a bias for the distance looked back."""
 
-    def __init__(self, dim: int, heads: int, max_length: int, dropout: float, **kwargs: object) -> None:
+    def __init__(
+        self, dim: int, heads: int, max_length: int, dropout: float, **kwargs: object
+    ) -> None:
         super().__init__(**kwargs)
         self._dim, self._heads, self._max_length, self._rate = dim, heads, max_length, dropout
         self._project = tf.keras.layers.Dense(3 * dim)

@@ -27,8 +27,8 @@ class CategoryEmbedding(tf.keras.layers.Layer):
 class IdEmbedding(tf.keras.layers.Layer):
     """A vector for each row; in training a share of rows is hidden as row 0.
 
-    Row 0 is what an item looks like whose id says nothing: with it learned, content alone can carry an
-    item that was never met (Volkovs et al., DropoutNet, 2017).
+    Row 0 is what an item looks like whose id says nothing: with it learned, content alone can carry
+    an item that was never met (Volkovs et al., DropoutNet, 2017).
     """
 
     def __init__(self, size: int, dim: int, hide: float, seed: int, **kwargs: object) -> None:
@@ -36,7 +36,9 @@ class IdEmbedding(tf.keras.layers.Layer):
         self._settings = {"size": size, "dim": dim, "hide": hide, "seed": seed}
         self._hide, self._seed = hide, seed
         self._table = tf.keras.layers.Embedding(
-            size, dim, embeddings_initializer=tf.keras.initializers.RandomNormal(stddev=0.1 * dim**-0.5)
+            size,
+            dim,
+            embeddings_initializer=tf.keras.initializers.RandomNormal(stddev=0.1 * dim**-0.5),
         )
 
     def call(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:

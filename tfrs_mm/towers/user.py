@@ -8,8 +8,8 @@ from tfrs_mm.towers.sequence import CausalTransformer
 class UserTower(tf.keras.layers.Layer):
     """Says, after each item of a history, where the next one should lie.
 
-    Place 0 of the output knows nothing but a learned start vector: it is the query of a user without
-    any history. Place t knows the first t items.
+    Place 0 of the output knows nothing but a learned start vector: it is the query of a user
+    without any history. Place t knows the first t items.
     """
 
     def __init__(
@@ -35,16 +35,20 @@ class UserTower(tf.keras.layers.Layer):
         """Query vectors.
 
         Args:
-            inputs: `[batch, time, dim]`, the item tower's vectors of a history, oldest first, padding
-                behind it; `time` at most `max_history`.
+            inputs: `[batch, time, dim]`, the item tower's vectors of a history, oldest first,
+                padding behind it; `time` at most `max_history`.
             training: whether dropout is on.
 
         Returns:
             `[batch, time + 1, dim]`.
         """
         scale = float(inputs.shape[-1]) ** 0.5 if self._normalize else 1.0
-        start = tf.broadcast_to(self._start, tf.concat([tf.shape(inputs)[:1], [1, inputs.shape[-1]]], 0))
-        queries = self._output(self._sequence(tf.concat([start, inputs * scale], axis=1), training=training))
+        start = tf.broadcast_to(
+            self._start, tf.concat([tf.shape(inputs)[:1], [1, inputs.shape[-1]]], 0)
+        )
+        queries = self._output(
+            self._sequence(tf.concat([start, inputs * scale], axis=1), training=training)
+        )
         return tf.math.l2_normalize(queries, axis=-1) if self._normalize else queries
 
     def get_config(self) -> dict[str, object]:

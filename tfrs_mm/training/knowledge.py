@@ -84,7 +84,9 @@ def fit_reductions(knowledge: Knowledge, dim: int) -> dict[Modality, Reduction]:
     }
 
 
-def reduced_values(knowledge: Knowledge, reductions: dict[Modality, Reduction], dim: int) -> np.ndarray:
+def reduced_values(
+    knowledge: Knowledge, reductions: dict[Modality, Reduction], dim: int
+) -> np.ndarray:
     """`[items + 1, modality, dim]` float32, zeros where a modality is absent."""
     catalogue = knowledge.catalogue
     values = [

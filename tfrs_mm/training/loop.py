@@ -13,8 +13,8 @@ from tfrs_mm.progress import Progress
 class KeepBest(tf.keras.callbacks.Callback):
     """Validates averaged weights after each epoch and remembers the best of them.
 
-    The state (weights, optimiser, epoch, best so far) is saved after every epoch; a later fit with the
-    same folder goes on from there.
+    The state (weights, optimiser, epoch, best so far) is saved after every epoch; a later fit with
+    the same folder goes on from there.
     """
 
     def __init__(

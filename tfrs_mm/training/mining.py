@@ -63,8 +63,8 @@ def mine_examples(
     """Asks the first stage at the time of each positive and draws negatives from its answer.
 
     Nothing the user ever had in the training range is a negative, nor an item without any training
-    event, which nobody could have had: it would teach that new items are bad. Popularity is known up to the last
-    event before the positive.
+    event, which nobody could have had: it would teach that new items are bad. Popularity is known
+    up to the last event before the positive.
 
     Args:
         model: the trained first stage.
@@ -119,7 +119,9 @@ def mine_examples(
                     # The last edge is an event's own time; an event may not know its own bucket.
                     np.minimum(bucket_of(times[:size], time_edges), len(time_edges) - 2),
                     np.concatenate([positive[:size, None], rows], axis=1),
-                    np.concatenate([positive_scores[:, None], np.where(rows > 0, scores, 0)], axis=1),
+                    np.concatenate(
+                        [positive_scores[:, None], np.where(rows > 0, scores, 0)], axis=1
+                    ),
                 )
             )
             progress.advance(size)

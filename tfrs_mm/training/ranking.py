@@ -22,7 +22,9 @@ from tfrs_mm.training.validation import Validation, ranking_function
 _ADAPT_EXAMPLES = 512
 
 
-def make_ranking_tables(knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray) -> RankingTables:
+def make_ranking_tables(
+    knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray
+) -> RankingTables:
     """What ranking reads of every item.
 
     Args:
@@ -49,8 +51,8 @@ def train_ranking(
 ) -> TrainedStage:
     """Fits the ranker, stopped by validation NDCG@10 of both stages together.
 
-    The untrained ranker, which keeps the order of retrieval, is validated first: what is kept is never
-    worse than it on the validation queries.
+    The untrained ranker, which keeps the order of retrieval, is validated first: what is kept is
+    never worse than it on the validation queries.
 
     Raises:
         UserError: no training event has a history to rank for.
@@ -104,7 +106,9 @@ def train_ranking(
         ranker, dataset, steps, settings.max_epochs, keep_best,
         work_dir / "tensorboard" / "ranking", "train ranking",
     )  # fmt: skip
-    return TrainedStage(ranker, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed)
+    return TrainedStage(
+        ranker, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed
+    )
 
 
 def _inputs(examples: RankingExamples, chosen: np.ndarray | slice) -> dict[str, np.ndarray]:

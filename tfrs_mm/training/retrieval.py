@@ -89,10 +89,16 @@ def train_retrieval(
     settings, schema = config.retrieval, knowledge.schema
     strategy = make_strategy(config.training.strategy, settings.batch_size)
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
-    dataset = window_batches(knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed)
+    dataset = window_batches(
+        knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed
+    )
     with strategy.scope():
-        model = build_two_tower(config, schema, make_item_tables(knowledge, values), knowledge.target_counts)
-        optimizer = make_optimizer(settings.learning_rate, settings.weight_decay, settings.average_decay)
+        model = build_two_tower(
+            config, schema, make_item_tables(knowledge, values), knowledge.target_counts
+        )
+        optimizer = make_optimizer(
+            settings.learning_rate, settings.weight_decay, settings.average_decay
+        )
         optimizer.build(model.trainable_variables)
         model.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
 
@@ -124,4 +130,6 @@ def train_retrieval(
         model, dataset, steps, settings.max_epochs, keep_best,
         work_dir / "tensorboard" / "retrieval", "train retrieval",
     )  # fmt: skip
-    return TrainedStage(model, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed)
+    return TrainedStage(
+        model, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed
+    )

@@ -71,8 +71,8 @@ def train(
         The report: validation figures and seconds.
 
     Raises:
-        UserError: `run_dir` exists, the data folder is none, the configuration contradicts the data,
-            or another work in progress stands in the way.
+        UserError: `run_dir` exists, the data folder is none, the configuration contradicts the
+            data, or another work in progress stands in the way.
     """
     run_dir = pathlib.Path(run_dir)
     if run_dir.exists():
@@ -169,9 +169,13 @@ def load_run(
     if without:
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
     query_model = QueryModel(two_tower.user_tower, item_vectors)
-    ranker = build_ranker(config, knowledge.schema, make_ranking_tables(knowledge, item_vectors, values))
+    ranker = build_ranker(
+        config, knowledge.schema, make_ranking_tables(knowledge, item_vectors, values)
+    )
     _restore(ranker, run_dir / "ranking" / "weights")
-    model = TwoStage(query_model, ExactIndex(query_model.item_vectors), ranker, config.ranking.candidates)
+    model = TwoStage(
+        query_model, ExactIndex(query_model.item_vectors), ranker, config.ranking.candidates
+    )
     return Run(run_dir, manifest["fingerprint"], config, knowledge, item_vectors, values, model)
 
 
@@ -179,7 +183,9 @@ def _take_away(
     knowledge: Knowledge, values: np.ndarray, without: Sequence[Modality]
 ) -> tuple[Knowledge, np.ndarray]:
     """The same data with some modalities absent from every item."""
-    strangers = [modality.value for modality in without if modality not in knowledge.schema.modalities]
+    strangers = [
+        modality.value for modality in without if modality not in knowledge.schema.modalities
+    ]
     if strangers:
         raise UserError(
             f"--without names {strangers}, but the data has "

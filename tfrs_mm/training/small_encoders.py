@@ -1,4 +1,5 @@
-"""Trains a small encoder without labels: two random views of one input are told from those of others.
+"""Trains a small encoder without labels: two random views of one input are told from those of
+others.
 
 The loss is NT-Xent (Chen et al., SimCLR, 2020, equation 1) on a projection that is thrown away
 afterwards.
@@ -28,7 +29,8 @@ def train_small_encoder(
         encoder: of any modality, as it was built.
         items: `[n, ...]` inputs of each item; of several parts one is drawn each time.
         epochs: passes over the items; more where the catalogue is so small that they are few steps.
-        batch_size: items at a time; fewer where there are fewer. All others of the batch are negatives.
+        batch_size: items at a time; fewer where there are fewer. All others of the batch are
+            negatives.
         seed: of the order and of the parts drawn.
 
     Returns:
@@ -44,7 +46,9 @@ def train_small_encoder(
     losses: list[float] = []
     with Progress(f"train {encoder.name}", total=epochs * steps, unit="steps") as progress:
         for _ in range(epochs):
-            order = generator.permutation(len(items))[: steps * batch_size].reshape(steps, batch_size)
+            order = generator.permutation(len(items))[: steps * batch_size].reshape(
+                steps, batch_size
+            )
             losses = []
             for rows in order:
                 losses.append(float(step(_draw_parts(encoder, items, rows, generator))))
@@ -121,7 +125,10 @@ def _take_statistics(encoder: TrainableEncoder, batches: Sequence[tf.Tensor]) ->
 
 
 def _draw_parts(
-    encoder: TrainableEncoder, items: Sequence[np.ndarray], rows: np.ndarray, generator: np.random.Generator
+    encoder: TrainableEncoder,
+    items: Sequence[np.ndarray],
+    rows: np.ndarray,
+    generator: np.random.Generator,
 ) -> tf.Tensor:
     """One part of each of these items, `[rows, ...]`."""
     parts = [items[row][generator.integers(len(items[row]))] for row in rows]

@@ -27,7 +27,9 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
     elif name == "tpu":
         strategy = _tpu_strategy()
     else:
-        raise UserError(f"--strategy must be default, mirrored, multi-worker or tpu; received {name!r}.")
+        raise UserError(
+            f"--strategy must be default, mirrored, multi-worker or tpu; received {name!r}."
+        )
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise UserError(
@@ -43,5 +45,7 @@ def _tpu_strategy() -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, tf.errors.OpError) as error:
-        raise UserError(f"--strategy tpu found no TPU: {error}. Run on a TPU VM, or set TPU_NAME.") from error
+        raise UserError(
+            f"--strategy tpu found no TPU: {error}. Run on a TPU VM, or set TPU_NAME."
+        ) from error
     return tf.distribute.TPUStrategy(resolver)

@@ -48,7 +48,9 @@ class Validation:
 
     def ndcg(self, recommend: Recommend, label: str) -> float:
         """Mean NDCG@10 of a recommender, see `rank_queries`."""
-        ranked = rank_queries(recommend, self._history, self._seen, self._buckets, self._batch_size, label)
+        ranked = rank_queries(
+            recommend, self._history, self._seen, self._buckets, self._batch_size, label
+        )
         return float(query_metrics(ranked.rows, self._relevant, (("ndcg", 10),)).mean())
 
 

@@ -31,18 +31,25 @@ class TextsOnly:
 def config(**kinds):
     small = {f"encoders.{name}.{key}": value for name in KINDS for key, value in
              (("small_dim", 8), ("small_size_px", 32), ("small_epochs", 1))}  # fmt: skip
-    return Config().with_overrides(small | {f"encoders.{name}.kind": kind for name, kind in kinds.items()})
+    return Config().with_overrides(
+        small | {f"encoders.{name}.kind": kind for name, kind in kinds.items()}
+    )
 
 
 def test_without_weights_auto_trains_a_small_one_and_says_why(tmp_path):
-    folders, notes = prepare_encoders(config(), tmp_path / "weights", tmp_path / "encoders", TextsOnly())
+    folders, notes = prepare_encoders(
+        config(), tmp_path / "weights", tmp_path / "encoders", TextsOnly()
+    )
     assert folders == {Modality.TEXT: tmp_path / "encoders" / "text"}
     info = EncoderFolder.read(folders[Modality.TEXT])
     assert (info.kind, info.dim, info.modality) == ("small", 8, Modality.TEXT)
     served = tf.saved_model.load(folders[Modality.TEXT]).signatures["serving_default"]
     assert served(inputs=tf.constant(["sea"]))["embedding"].shape == (1, 8)
     told = dict(note.split(": ", 1) for note in notes)
-    assert "small encoder trained on 12 items" in told["text"] and "no weights of minilm" in told["text"]
+    assert (
+        "small encoder trained on 12 items" in told["text"]
+        and "no weights of minilm" in told["text"]
+    )
     assert all("catalogue has none" in told[name] for name in ("image", "audio", "video"))
 
 
@@ -62,7 +69,9 @@ def test_too_few_readable_media_leave_the_modality_out(tmp_path):
 
 def test_pretrained_without_weights_names_the_command(tmp_path):
     with pytest.raises(UserError, match="tfrs-mm weights --output"):
-        prepare_encoders(config(text="pretrained"), tmp_path / "weights", tmp_path / "encoders", TextsOnly())
+        prepare_encoders(
+            config(text="pretrained"), tmp_path / "weights", tmp_path / "encoders", TextsOnly()
+        )
     assert not (tmp_path / "encoders").exists()
 
 

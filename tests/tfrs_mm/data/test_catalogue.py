@@ -49,7 +49,12 @@ def test_items_lie_at_their_rows_whatever_the_order_of_the_records(tmp_path):
     assert catalogue.embeddings[Modality.TEXT].tolist() == [[0, 0], [0, 0], [0, 0], [1, 2]]
     assert catalogue.embeddings[Modality.IMAGE].tolist() == [[0], [0.5], [0], [0]]
     # image comes before text, whatever the order in the schema
-    assert catalogue.present.tolist() == [[False, False], [True, False], [False, False], [False, True]]
+    assert catalogue.present.tolist() == [
+        [False, False],
+        [True, False],
+        [False, False],
+        [False, True],
+    ]
     assert catalogue.categories["genres"].tolist() == [[0, 0], [0, 0], [4, 0], [5, 1]]
     assert catalogue.embeddings[Modality.TEXT].dtype == np.float32
     assert catalogue.categories["genres"].dtype == np.int32
@@ -83,7 +88,9 @@ def test_records_that_are_not_one_for_each_item_are_refused(tmp_path, rows, mess
 
 def test_items_beyond_the_schema_are_refused(tmp_path):
     write(tmp_path, [item(1), item(2), item(3)])
-    smaller = Schema((FeatureSpec("item", Owner.ITEM, Kind.ID, size=3), *SCHEMA.features[1:]), max_history=5)
+    smaller = Schema(
+        (FeatureSpec("item", Owner.ITEM, Kind.ID, size=3), *SCHEMA.features[1:]), max_history=5
+    )
     with pytest.raises(UserError, match=r"rows outside it: \[3\]"):
         read_catalogue(tmp_path, smaller)
 
@@ -124,7 +131,10 @@ def test_counts_survive_the_disk(tmp_path):
         np.testing.assert_array_equal(getattr(read, name), getattr(COUNTS, name))
         assert getattr(read, name).dtype == getattr(COUNTS, name).dtype
     assert set(np.load(tmp_path / "item_counts.npz").files) == {
-        "time_edges", "counts", "first_time", "last_time",
+        "time_edges",
+        "counts",
+        "first_time",
+        "last_time",
     }
 
 

@@ -54,7 +54,9 @@ ITEM = {
 def as_plain(serialized):
     """What `tf.train.Example` itself reads."""
     features = tf.train.Example.FromString(serialized).features.feature
-    return {key: list(getattr(value, value.WhichOneof("kind")).value) for key, value in features.items()}
+    return {
+        key: list(getattr(value, value.WhichOneof("kind")).value) for key, value in features.items()
+    }
 
 
 def test_protobuf_reads_the_keys_and_values_of_a_window():
@@ -82,9 +84,16 @@ def test_a_parsed_window_is_padded_on_the_right_and_marks_its_targets():
 
 
 def test_a_parsed_query_keeps_targets_and_seen_items_ragged():
-    without_target = QUERY | {"target/item": [], "target/time": [], "history/item": [], "seen/item": []}
+    without_target = QUERY | {
+        "target/item": [],
+        "target/time": [],
+        "history/item": [],
+        "seen/item": [],
+    }
     without_target |= {"history/time": [], "history/event": []}
-    batch = SPEC.query.parse(tf.constant([SPEC.query.encode(QUERY), SPEC.query.encode(without_target)]))
+    batch = SPEC.query.parse(
+        tf.constant([SPEC.query.encode(QUERY), SPEC.query.encode(without_target)])
+    )
     assert batch["history/item"].numpy().tolist() == [[3, 4, 0], [0, 0, 0]]
     assert batch["history/length"].numpy().tolist() == [2, 0]
     assert batch["target/item"].to_list() == [[5], []]
@@ -109,7 +118,11 @@ def test_a_parsed_item_has_embeddings_presence_and_padded_categories():
 def test_parsing_inside_a_map_gives_what_parsing_eagerly_gives_with_static_shapes(name):
     record, value = getattr(SPEC, name), {"window": WINDOW, "query": QUERY, "item": ITEM}[name]
     serialized = [record.encode(value)] * 2
-    dataset = tf.data.Dataset.from_tensor_slices(serialized).batch(2, drop_remainder=True).map(record.parse)
+    dataset = (
+        tf.data.Dataset.from_tensor_slices(serialized)
+        .batch(2, drop_remainder=True)
+        .map(record.parse)
+    )
     (mapped,) = list(dataset)
     for key, eager in record.parse(tf.constant(serialized)).items():
         if isinstance(eager, tf.RaggedTensor):
@@ -124,7 +137,9 @@ def test_parsing_inside_a_map_gives_what_parsing_eagerly_gives_with_static_shape
         st.tuples(
             st.integers(0, 9),
             st.lists(
-                st.tuples(st.integers(0, 1000), st.integers(-(2**63), 2**63 - 1), st.integers(0, 3)),
+                st.tuples(
+                    st.integers(0, 1000), st.integers(-(2**63), 2**63 - 1), st.integers(0, 3)
+                ),
                 max_size=4,
             ),
             st.integers(0, 3),
@@ -139,7 +154,9 @@ def test_columns_encode_to_what_single_records_encode_to_and_parse_back(windows)
         "user": np.array(users),
         "history/item": Ragged.of([[entry[0] for entry in history] for history in histories]),
         "history/time": Ragged.of([[entry[1] for entry in history] for history in histories]),
-        "history/event": Ragged.of([[entry[2] for entry in history] for history in histories], np.int8),
+        "history/event": Ragged.of(
+            [[entry[2] for entry in history] for history in histories], np.int8
+        ),
         "first_target": np.array(firsts),
     }
     serialized = SPEC.window.encode_columns(columns)
@@ -176,14 +193,26 @@ def test_no_records_are_encoded_from_empty_columns():
         ("window", {"first_target": 4}, r"`first_target` must hold rows in 0\.\.3"),
         ("window", {"history/item": [1, 1001, 2]}, r"0\.\.1000, received 1\.\.1001"),
         ("window", {"history/item": [1, 2, 3, 4, 5]}, "at most 4 values, received 5"),
-        ("window", {"history/time": [1, 2]}, "`history/item` and `history/time` must be equally long"),
+        (
+            "window",
+            {"history/time": [1, 2]},
+            "`history/item` and `history/time` must be equally long",
+        ),
         ("window", {"history/time": np.array([0, 2**63, 1], dtype=np.uint64)}, "fit into int64"),
-        ("query", {"history/event": [1]}, "`history/item` and `history/event` must be equally long"),
+        (
+            "query",
+            {"history/event": [1]},
+            "`history/item` and `history/event` must be equally long",
+        ),
         ("query", {"target/time": []}, "`target/item` and `target/time` must be equally long"),
         ("query", {"history/item": 3}, "`history/item` must be a list of numbers, received 3"),
         ("item", {"genres": [1, 2, 3, 4]}, "`genres` must hold at most 3 values"),
         ("item", {"genres": [6]}, r"`genres` must hold rows in 0\.\.5"),
-        ("item", {"text/embedding": [1.0]}, "`text/embedding` must hold exactly 2 values, received 1"),
+        (
+            "item",
+            {"text/embedding": [1.0]},
+            "`text/embedding` must hold exactly 2 values, received 1",
+        ),
         ("item", {"text/embedding": [1.0, float("nan")]}, "finite"),
         ("item", {"text/embedding": [1.0, 1e39]}, "finite float32"),
         ("item", {"text/present": 2}, r"`text/present` must hold rows in 0\.\.1"),

@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 from tfrs_mm.data.examples import ExamplesSpec
-from tfrs_mm.data.input_pipeline import Queries, count_windows, read_queries, read_windows, window_batches
+from tfrs_mm.data.input_pipeline import (
+    Queries,
+    count_windows,
+    read_queries,
+    read_windows,
+    window_batches,
+)
 from tfrs_mm.data.tfrecord import shard_name, write_tfrecord
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
@@ -78,12 +84,16 @@ def test_a_batch_has_the_promised_keys_dtypes_and_static_shapes(ten_windows):
 
 
 def test_one_epoch_holds_every_window_once(ten_windows):
-    (users,) = epochs_of_users(window_batches(ten_windows, SCHEMA, batch_size=5, seed=1, epochs=1), 10)
+    (users,) = epochs_of_users(
+        window_batches(ten_windows, SCHEMA, batch_size=5, seed=1, epochs=1), 10
+    )
     assert sorted(users) == list(range(1, 11))
 
 
 def test_each_epoch_is_whole_and_in_another_order(ten_windows):
-    epochs = epochs_of_users(window_batches(ten_windows, SCHEMA, batch_size=5, seed=1, epochs=4), 10)
+    epochs = epochs_of_users(
+        window_batches(ten_windows, SCHEMA, batch_size=5, seed=1, epochs=4), 10
+    )
     assert all(sorted(users) == list(range(1, 11)) for users in epochs)
     # two of 10! = 3,628,800 orders are equal by chance about never
     assert len({tuple(users) for users in epochs}) == 4
@@ -91,7 +101,9 @@ def test_each_epoch_is_whole_and_in_another_order(ten_windows):
 
 def test_the_seed_determines_the_order(ten_windows):
     def order(seed):
-        return epochs_of_users(window_batches(ten_windows, SCHEMA, batch_size=5, seed=seed, epochs=2), 10)
+        return epochs_of_users(
+            window_batches(ten_windows, SCHEMA, batch_size=5, seed=seed, epochs=2), 10
+        )
 
     assert order(7) == order(7)
     assert order(7) != order(8)
@@ -146,7 +158,9 @@ def test_windows_are_counted_over_all_shards(ten_windows):
 
 def test_windows_are_read_in_the_order_of_users_and_time(tmp_path):
     late = window(2, [5, 6, 7], start=500, first_target=1)
-    write(tmp_path, "train", [[late, window(9, [1])], [window(2, [3, 4, 5], start=5), window(1, [8])]])
+    write(
+        tmp_path, "train", [[late, window(9, [1])], [window(2, [3, 4, 5], start=5), window(1, [8])]]
+    )
     windows = read_windows(tmp_path, SCHEMA)
     assert windows["user"].tolist() == [1, 2, 2, 9]
     assert windows["history/item"].tolist() == [[8, 0, 0], [3, 4, 5], [5, 6, 7], [1, 0, 0]]
@@ -170,7 +184,9 @@ def test_queries_come_in_the_order_of_users_with_all_their_parts(tmp_path):
     assert [rows.tolist() for rows in queries.targets] == [[], [1, 2], [6]]
     assert [times.tolist() for times in queries.target_times] == [[], [200, 201], [200]]
     assert [rows.tolist() for rows in queries.seen] == [[], [9], [3, 4, 5]]
-    assert queries.history_items.dtype == queries.seen.values.dtype == queries.user.dtype == np.int32
+    assert (
+        queries.history_items.dtype == queries.seen.values.dtype == queries.user.dtype == np.int32
+    )
     assert queries.history_times.dtype == queries.target_times.values.dtype == np.int64
 
 

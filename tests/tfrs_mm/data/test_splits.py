@@ -39,7 +39,8 @@ def test_the_temporal_cuts_are_at_eight_and_nine_tenths():
 
 
 def test_a_tie_at_the_cut_is_broken_by_the_place_in_the_input():
-    # All at one time: int(5 * 0.8) = 4 train and int(5 * 0.9) = 4, so the one that comes last is test.
+    # All at one time: int(5 * 0.8) = 4 train and int(5 * 0.9) = 4, so the one that comes last is
+    # test.
     times, positions = np.full(5, 7.0), np.array([3, 0, 4, 1, 2])
     split = temporal(times, positions, cut_moments(times, positions))
     assert split.tolist() == [TRAIN, TRAIN, TEST, TRAIN, TRAIN]
@@ -75,7 +76,8 @@ def test_a_timeline_that_fits_is_one_window():
 
 
 def test_a_longer_timeline_is_cut_every_half_window():
-    # Size 4, so every 2: events 0-3, then 2-5 with targets 4 and 5, and last 3-6 with target 6 alone.
+    # Size 4, so every 2: events 0-3, then 2-5 with targets 4 and 5, and last 3-6 with target 6
+    # alone.
     windows = cut_windows(*bounds([7]), size=4)
     assert windows.starts.tolist() == [0, 2, 3]
     assert windows.lengths.tolist() == [4, 4, 4]
@@ -93,7 +95,8 @@ def test_every_event_is_a_target_exactly_once(counts, size):
         assert starts[owner] <= start
         assert start + length <= ends[owner]  # of this user only
         assert 0 <= first < length <= size
-        # Half a window of context at least, but in a first window; a window of one event has no room for it.
+        # Half a window of context at least, but in a first window; a window of one event has no
+        # room for it.
         assert first >= size / 2 or start == starts[owner] or size == 1
         targeted[start + first : start + length] += 1
     assert (targeted == 1).all()

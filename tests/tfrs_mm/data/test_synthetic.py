@@ -32,7 +32,14 @@ def made(tmp_path_factory):
 def test_the_tables_have_the_columns_of_an_input_folder(made):
     folder, world = made
     items, events = read_rows(folder / "items.csv"), read_rows(folder / "interactions.csv")
-    assert list(items[0]) == ["item_id", "title", "description", "image_path", "audio_path", "video_path"]
+    assert list(items[0]) == [
+        "item_id",
+        "title",
+        "description",
+        "image_path",
+        "audio_path",
+        "video_path",
+    ]
     assert list(events[0]) == ["user_id", "item_id", "event", "rating", "timestamp"]
     assert [row["item_id"] for row in items] == list(world.item_ids)
     assert len(events) == len(world.event_users)
@@ -142,7 +149,14 @@ def test_broken_files_are_as_many_as_asked_and_no_decoder_reads_them(tmp_path):
     world = synthesize(tmp_path / "b", NUM_ITEMS, 5, SEED, broken=6)
     broken = json.loads((tmp_path / "b" / "truth.json").read_text())["broken"]
     # Six in turn over three kinds: two of each.
-    assert sorted(one["modality"] for one in broken) == ["audio", "audio", "image", "image", "video", "video"]
+    assert sorted(one["modality"] for one in broken) == [
+        "audio",
+        "audio",
+        "image",
+        "image",
+        "video",
+        "video",
+    ]
     assert len({one["item_id"] for one in broken}) == 6
     rows = {row["item_id"]: row for row in read_rows(tmp_path / "b" / "items.csv")}
     for one in broken:
@@ -166,7 +180,9 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
 def test_a_senseless_number_is_named_and_leaves_nothing(tmp_path, arguments):
     ((name, value),) = arguments.items()
     with pytest.raises(UserError, match=f"{name}.*received {value}"):
-        synthesize(tmp_path / "out", **{"num_items": NUM_ITEMS, "num_users": NUM_USERS, **arguments})
+        synthesize(
+            tmp_path / "out", **{"num_items": NUM_ITEMS, "num_users": NUM_USERS, **arguments}
+        )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from tfrs_mm.data.synthetic_canvas import blend, disc, grid, paint, polygon, ring, stripes, to_pixels, vary
+from tfrs_mm.data.synthetic_canvas import (
+    blend,
+    disc,
+    grid,
+    paint,
+    polygon,
+    ring,
+    stripes,
+    to_pixels,
+    vary,
+)
 
 
 def test_the_grid_holds_the_centres_of_the_pixels():

@@ -55,10 +55,15 @@ MEDIA = {
 @pytest.mark.parametrize("name", sorted(MEDIA))
 def test_the_nearest_class_mean_of_plain_features_is_the_hidden_class(name):
     medium = MEDIA[name]
-    features = np.array([
-        [medium.features(medium.make(np.random.default_rng([n, c]), c)) for c in range(medium.num_classes)]
-        for n in range(20)
-    ])
+    features = np.array(
+        [
+            [
+                medium.features(medium.make(np.random.default_rng([n, c]), c))
+                for c in range(medium.num_classes)
+            ]
+            for n in range(20)
+        ]
+    )
     means = features[:10].mean(axis=0)
     far = np.linalg.norm(features[10:, :, None] - means[None, None], axis=-1)
     right = far.argmin(axis=-1) == np.arange(medium.num_classes)

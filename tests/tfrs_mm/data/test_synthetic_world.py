@@ -115,9 +115,7 @@ def test_a_users_taste_rests_on_a_small_share_of_the_items(world):
 
 
 def test_moods_last_so_that_the_recent_past_tells_more(world):
-    same = [
-        np.mean(np.diff(world.event_moods[events]) == 0) for events in events_of(world)
-    ]
+    same = [np.mean(np.diff(world.event_moods[events]) == 0) for events in events_of(world)]
     assert np.mean(same) > 0.7  # independent moods would give .5
 
 

@@ -100,7 +100,9 @@ def touch(folder, *names):
 def test_all_shards_are_found_in_order_and_nothing_else(tmp_path):
     for index in (2, 0, 1):
         touch(tmp_path, shard_name("train", index, 3))
-    touch(tmp_path, "train-0-of-1.tfrecord.gz", ".train-00000-of-00003.tfrecord.gz.tmp", "report.json")
+    touch(
+        tmp_path, "train-0-of-1.tfrecord.gz", ".train-00000-of-00003.tfrecord.gz.tmp", "report.json"
+    )
     touch(tmp_path, "pretrain-00000-of-00001.tfrecord.gz", "train-x-00000-of-00001.tfrecord.gz")
     assert find_shards(tmp_path, "train") == [
         str(tmp_path / f"train-0000{index}-of-00003.tfrecord.gz") for index in range(3)

@@ -41,7 +41,12 @@ def test_every_form_of_a_column_gives_the_same_rows(form):
 
 def test_an_empty_column_has_no_rows():
     vocabulary = Vocabulary(IDS)
-    for empty in ([], np.array([], dtype=str), pa.array([], pa.string()), pa.chunked_array([], pa.string())):
+    for empty in (
+        [],
+        np.array([], dtype=str),
+        pa.array([], pa.string()),
+        pa.chunked_array([], pa.string()),
+    ):
         rows = vocabulary.rows_of(empty)
         assert rows.shape == (0,) and rows.dtype == np.int64
 
@@ -94,7 +99,9 @@ def test_any_legal_ids_survive_the_disk(tmp_path_factory, ids):
     assert Vocabulary.read(path).ids == tuple(ids)
 
 
-@pytest.mark.parametrize("bad", ["", "a\nb", "a\r", "a\x00", "tab\t", "a\x85b", "a\u2028b", "\ud800"])
+@pytest.mark.parametrize(
+    "bad", ["", "a\nb", "a\r", "a\x00", "tab\t", "a\x85b", "a\u2028b", "\ud800"]
+)
 def test_an_id_that_cannot_stand_on_a_line_is_refused(bad):
     assert not is_legal_id(bad)
     with pytest.raises(UserError, match="control characters"):

@@ -49,7 +49,9 @@ def test_no_numbers_are_no_bytes():
 def test_varints_decode_to_the_numbers(numbers):
     encoded, splits = wire.varints(np.array(numbers, dtype=np.int64))
     for number, start, end in zip(numbers, splits[:-1], splits[1:], strict=True):
-        decoded = sum((int(byte) & 0x7F) << (7 * place) for place, byte in enumerate(encoded[start:end]))
+        decoded = sum(
+            (int(byte) & 0x7F) << (7 * place) for place, byte in enumerate(encoded[start:end])
+        )
         assert decoded == number % 2**64
 
 
@@ -74,7 +76,9 @@ def test_records_are_byte_for_byte_those_of_protobuf(records):
         ]
     )
     assert written == [
-        written_by_protobuf({"a": ("int64_list", n), "b": ("float_list", f), "c": ("bytes_list", [t])})
+        written_by_protobuf(
+            {"a": ("int64_list", n), "b": ("float_list", f), "c": ("bytes_list", [t])}
+        )
         for n, f, t in records
     ]
 

@@ -10,7 +10,8 @@ from tfrs_mm.media import log_mel, patches
 from tfrs_mm.schema import Modality
 from tfrs_mm.weights import find_weights
 
-# The package itself cannot be imported; its file that builds the graph can, beside one of its settings.
+# The package itself cannot be imported; its file that builds the graph can, beside one of its
+# settings.
 PUBLISHED_GRAPH = """
 import importlib.util, os, sys, types
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
@@ -62,26 +63,37 @@ def test_embeddings_agree_with_the_published_graph(encoder, checkpoint, tmp_path
     )]  # fmt: skip
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr[-2000:]
-    np.testing.assert_allclose(encoder(tf.constant(inputs)), np.load(tmp_path / "answer.npy"), atol=1e-4)
+    np.testing.assert_allclose(
+        encoder(tf.constant(inputs)), np.load(tmp_path / "answer.npy"), atol=1e-4
+    )
 
 
 def test_sounds_of_a_kind_are_nearer_than_others(encoder):
     kinds = ["noise", "noise", "tones", "tones"]
-    inputs = np.concatenate([patches(log_mel(sound(kind, seed))) for seed, kind in enumerate(kinds)])
+    inputs = np.concatenate(
+        [patches(log_mel(sound(kind, seed))) for seed, kind in enumerate(kinds)]
+    )
     embeddings = tf.math.l2_normalize(encoder(tf.constant(inputs)), axis=1).numpy()
     cosines = embeddings @ embeddings.T
     assert min(cosines[0, 1], cosines[2, 3]) > cosines[:2, 2:].max() + 0.2
 
 
 def test_a_patch_does_not_depend_on_its_batch(encoder):
-    inputs = tf.constant(np.concatenate([patches(log_mel(sound("tones", seed))) for seed in range(3)]))
+    inputs = tf.constant(
+        np.concatenate([patches(log_mel(sound("tones", seed))) for seed in range(3)])
+    )
     alone = np.concatenate([encoder(inputs[i : i + 1]) for i in range(3)])
     np.testing.assert_allclose(encoder(inputs), alone, atol=1e-4)
 
 
 def test_the_exported_encoder_gives_the_same(encoder, tmp_path):
     info = export_encoder(
-        encoder, tmp_path / "audio", name="m", modality=Modality.AUDIO, kind="pretrained", weights_sha256="0"
+        encoder,
+        tmp_path / "audio",
+        name="m",
+        modality=Modality.AUDIO,
+        kind="pretrained",
+        weights_sha256="0",
     )
     assert (info.dim, info.input_dtype, info.input_shape) == (200, "float32", (None, 187, 96))
     inputs = tf.constant(patches(log_mel(sound("tones", 5))))

@@ -22,7 +22,12 @@ class Doubling(Encoder):
 
 
 def exported(encoder, directory, **changes):
-    facts = {"name": "d", "modality": Modality.AUDIO, "kind": "small", "weights_sha256": "abc"} | changes
+    facts = {
+        "name": "d",
+        "modality": Modality.AUDIO,
+        "kind": "small",
+        "weights_sha256": "abc",
+    } | changes
     return export_encoder(encoder, directory, **facts)
 
 
@@ -45,7 +50,10 @@ def test_the_folder_says_what_it_holds_and_serves_any_batch(tmp_path):
 def test_the_fingerprint_follows_the_weights(tmp_path):
     first = exported(Doubling(), tmp_path / "a")
     assert exported(Doubling(), tmp_path / "b").fingerprint == first.fingerprint
-    assert exported(Doubling(), tmp_path / "c", weights_sha256="other").fingerprint != first.fingerprint
+    assert (
+        exported(Doubling(), tmp_path / "c", weights_sha256="other").fingerprint
+        != first.fingerprint
+    )
     assert sha256_of_variables(Doubling(2.0)) != sha256_of_variables(Doubling(3.0))
     assert sha256_of_variables(Doubling(2.0)) == sha256_of_variables(Doubling(2.0))
 

@@ -63,9 +63,16 @@ def test_weights_of_another_network_are_refused(encoder, monkeypatch, tmp_path):
 
 def test_the_exported_encoder_gives_the_same(encoder, tmp_path):
     info = export_encoder(
-        encoder, tmp_path / "image", name="e", modality=Modality.IMAGE, kind="pretrained", weights_sha256="0"
+        encoder,
+        tmp_path / "image",
+        name="e",
+        modality=Modality.IMAGE,
+        kind="pretrained",
+        weights_sha256="0",
     )
     assert (info.dim, info.input_dtype, info.input_shape) == (1280, "uint8", (None, 224, 224, 3))
     inputs = np.random.default_rng(1).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)
-    served = tf.saved_model.load(tmp_path / "image").signatures["serving_default"](inputs=tf.constant(inputs))
+    served = tf.saved_model.load(tmp_path / "image").signatures["serving_default"](
+        inputs=tf.constant(inputs)
+    )
     np.testing.assert_allclose(served["embedding"], encoder(tf.constant(inputs)), atol=1e-4)

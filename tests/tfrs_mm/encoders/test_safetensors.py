@@ -19,7 +19,11 @@ def entry(dtype, shape, start, end):
 def test_tensors_come_back_with_their_shapes(tmp_path):
     first = np.arange(6, dtype="<f4").reshape(2, 3)
     second = np.array([7, -1], "<i8")
-    header = {"__metadata__": {"a": "b"}, "x": entry("F32", [2, 3], 0, 24), "y": entry("I64", [2], 24, 40)}
+    header = {
+        "__metadata__": {"a": "b"},
+        "x": entry("F32", [2, 3], 0, 24),
+        "y": entry("I64", [2], 24, 40),
+    }
     tensors = read_safetensors(written(tmp_path / "a", header, first.tobytes() + second.tobytes()))
     assert list(tensors) == ["x", "y"]
     np.testing.assert_array_equal(tensors["x"], first)
@@ -28,7 +32,12 @@ def test_tensors_come_back_with_their_shapes(tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    [entry("F32", [3], 0, 8), entry("F32", [2], 4, 12), entry("F32", [2], -4, 4), entry("F99", [2], 0, 8)],
+    [
+        entry("F32", [3], 0, 8),
+        entry("F32", [2], 4, 12),
+        entry("F32", [2], -4, 4),
+        entry("F99", [2], 0, 8),
+    ],
 )
 def test_a_tensor_that_does_not_fit_is_refused(tmp_path, bad):
     with pytest.raises(ValueError, match="tensor 'x'"):

@@ -12,7 +12,9 @@ DIM, SIZE_PX = 8, 32
 def inputs_of(modality, count, seed=0):
     generator = np.random.default_rng(seed)
     if modality is Modality.TEXT:
-        words = np.array(["storm", "river", "knight", "queen", "engine", "moon", "violin", "harvest"])
+        words = np.array(
+            ["storm", "river", "knight", "queen", "engine", "moon", "violin", "harvest"]
+        )
         return tf.constant([" ".join(generator.choice(words, 5)) for _ in range(count)])
     if modality is Modality.AUDIO:
         return tf.constant(generator.uniform(0, 4, (count, 187, 96)).astype(np.float32))
@@ -74,7 +76,10 @@ def test_a_view_of_a_text_keeps_about_half_of_its_words(encoders):
 
 def test_words_are_told_apart_by_what_they_are_not_by_their_case(encoders):
     encoder = encoders[Modality.TEXT]
-    same, other = encoder(tf.constant(["Night TRAIN", "night train"])), encoder(tf.constant(["day boat"]))
+    same, other = (
+        encoder(tf.constant(["Night TRAIN", "night train"])),
+        encoder(tf.constant(["day boat"])),
+    )
     np.testing.assert_allclose(same[0], same[1], atol=1e-6)
     assert np.abs(same[0] - other[0]).max() > 0.1
 
@@ -83,7 +88,9 @@ def test_a_word_that_stands_in_every_text_counts_for_nothing():
     encoder = make_small_encoder(Modality.TEXT, DIM, SIZE_PX, seed=1)
     encoder.count(tf.constant(["the moon", "the sea", "the hill"]))
     # ln((1 + 3) / (1 + 3)) = 0
-    np.testing.assert_allclose(encoder(tf.constant(["the moon"])), encoder(tf.constant(["moon"])), atol=1e-5)
+    np.testing.assert_allclose(
+        encoder(tf.constant(["the moon"])), encoder(tf.constant(["moon"])), atol=1e-5
+    )
 
 
 def test_an_empty_text_has_an_embedding(encoders):
@@ -95,7 +102,12 @@ def test_the_exported_encoder_gives_the_same(encoders, modality, tmp_path):
     encoder = encoders[modality]
     sha256 = sha256_of_variables(encoder)
     info = export_encoder(
-        encoder, tmp_path / "e", name="small", modality=modality, kind="small", weights_sha256=sha256
+        encoder,
+        tmp_path / "e",
+        name="small",
+        modality=modality,
+        kind="small",
+        weights_sha256=sha256,
     )
     assert (info.dim, info.modality, info.kind) == (DIM, modality, "small")
     inputs = inputs_of(modality, 2, seed=4)

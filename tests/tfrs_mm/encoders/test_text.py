@@ -6,7 +6,8 @@ from tfrs_mm.encoders import MiniLmTextEncoder, export_encoder
 from tfrs_mm.schema import Modality
 from tfrs_mm.weights import find_weights
 
-# Full-width letters and ligatures; dotted capital I and capital sharp s; U+FFFD; a literal "[MASK]".
+# Full-width letters and ligatures; dotted capital I and capital sharp s; U+FFFD; a literal
+# "[MASK]".
 TOKENISED_OTHERWISE = ("Ｆｕｌｌｗｉｄｔｈ", "İstanbul", "\x00ctrl", "[CLS] literal")
 
 
@@ -28,7 +29,11 @@ def test_embeddings_agree_with_an_independent_implementation(encoder, shared_dir
 
 
 def test_what_it_means_decides_what_is_near(encoder):
-    texts = ["a cat sleeps on the sofa", "the kitten naps on a couch", "quarterly tax returns are due"]
+    texts = [
+        "a cat sleeps on the sofa",
+        "the kitten naps on a couch",
+        "quarterly tax returns are due",
+    ]
     cosines = encoder(tf.constant(texts)).numpy() @ encoder(tf.constant(texts)).numpy().T
     assert cosines[0, 1] > 0.5 > 0.2 > cosines[0, 2]
 
@@ -42,7 +47,9 @@ def test_a_text_does_not_depend_on_its_batch(encoder):
 def test_tokens_are_bracketed_cut_and_padded(encoder):
     tokens = encoder.tokenize(tf.constant(["hello world", "word " * 400, ""])).numpy()
     assert tokens.shape == (3, 256)
-    np.testing.assert_array_equal(tokens[0, :5], [101, 7592, 2088, 102, 0])  # [CLS] hello world [SEP] [PAD]
+    np.testing.assert_array_equal(
+        tokens[0, :5], [101, 7592, 2088, 102, 0]
+    )  # [CLS] hello world [SEP] [PAD]
     assert tokens[1, 0] == 101 and tokens[1, 255] == 102
     np.testing.assert_array_equal(tokens[2, :3], [101, 102, 0])
 
@@ -54,7 +61,12 @@ def test_bytes_that_are_no_text_have_an_embedding(encoder):
 
 def test_the_exported_encoder_gives_the_same(encoder, tmp_path):
     info = export_encoder(
-        encoder, tmp_path / "text", name="m", modality=Modality.TEXT, kind="pretrained", weights_sha256="0"
+        encoder,
+        tmp_path / "text",
+        name="m",
+        modality=Modality.TEXT,
+        kind="pretrained",
+        weights_sha256="0",
     )
     assert (info.dim, info.input_dtype, info.input_shape) == (384, "string", (None,))
     assert info.requires == ("tensorflow_text",)

@@ -55,7 +55,11 @@ def written(path, state, storages, magic=MAGIC, size_of=len):
             return None
 
     file = io.BytesIO()
-    for value in (magic, PROTOCOL, {"protocol_version": PROTOCOL, "little_endian": True, "type_sizes": {}}):
+    for value in (
+        magic,
+        PROTOCOL,
+        {"protocol_version": PROTOCOL, "little_endian": True, "type_sizes": {}},
+    ):
         pickle.dump(value, file, 2)
     Writer(file, 2).dump(state)
     pickle.dump([storage.key for storage in storages], file, 2)
@@ -69,7 +73,9 @@ def test_tensors_of_a_shared_storage_come_back(torch_names, tmp_path):
     floats = Storage(torch_names.FloatStorage, "1", np.arange(8, dtype="<f4"))
     longs = Storage(torch_names.LongStorage, "2", np.array([5], "<i8"))
     state = collections.OrderedDict(
-        b=Tensor(floats, 2, (2, 3), (3, 1)), a=Tensor(floats, 0, (2, 2), (1, 2)), n=Tensor(longs, 0, (), ())
+        b=Tensor(floats, 2, (2, 3), (3, 1)),
+        a=Tensor(floats, 0, (2, 2), (1, 2)),
+        n=Tensor(longs, 0, (), ()),
     )
     tensors = read_torch_weights(written(tmp_path / "a.pth", state, [floats, longs]))
     assert list(tensors) == ["b", "a", "n"]
@@ -96,7 +102,8 @@ def test_a_pickle_that_would_run_something_is_refused(torch_names, tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    "name", ["builtins eval", "posix system", "collections defaultdict", "torch load", "torch._utils os"]
+    "name",
+    ["builtins eval", "posix system", "collections defaultdict", "torch load", "torch._utils os"],
 )
 def test_only_the_listed_names_are_known(tmp_path, name):
     module, attribute = name.split()
@@ -107,7 +114,12 @@ def test_only_the_listed_names_are_known(tmp_path, name):
 
 def test_a_tensor_beyond_its_storage_is_refused(torch_names, tmp_path):
     storage = Storage(torch_names.FloatStorage, "1", np.zeros(4, "<f4"))
-    for size, stride, offset in (((5,), (1,), 0), ((2,), (4,), 0), ((2,), (-1,), 0), ((1,), (1,), -1)):
+    for size, stride, offset in (
+        ((5,), (1,), 0),
+        ((2,), (4,), 0),
+        ((2,), (-1,), 0),
+        ((1,), (1,), -1),
+    ):
         path = written(tmp_path / "a.pth", {"x": Tensor(storage, offset, size, stride)}, [storage])
         with pytest.raises(pickle.UnpicklingError, match="beyond its storage"):
             read_torch_weights(path)

@@ -11,7 +11,9 @@ from tfrs_mm.evaluation.metrics import bootstrap_interval, coverage, hits_of, qu
 
 def test_metrics_of_one_hit_at_the_third_place():
     ranked = np.array([[7, 8, 9, 4]])
-    values = query_metrics(ranked, [np.array([9])], (("recall", 2), ("recall", 3), ("ndcg", 3), ("mrr", 3)))
+    values = query_metrics(
+        ranked, [np.array([9])], (("recall", 2), ("recall", 3), ("ndcg", 3), ("mrr", 3))
+    )
     # not among 2; among 3; 1 / log2(4) = 0.5; 1 / 3
     np.testing.assert_allclose(values, [[0, 1, 0.5, 1 / 3]])
 

@@ -59,14 +59,18 @@ def test_a_process_with_tensorflow_alone_loads_it_and_gives_the_same_answer(exac
         "assert not [n for n in sys.modules if n.split('.')[0] in ('tfrs_mm', 'scann', 'tensorflow_recommenders')]\n"
         "print(json.dumps([i.decode() for i in a['item_ids'][0].numpy()]))"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
     assert json.loads(answer.stdout.splitlines()[-1]) == ask(served, user="user-3")[0]
 
 
 def test_the_saved_model_answers_as_the_module_it_was_saved_from(loaded, served):
     recommender = make_recommender(loaded, "exact")
     for user in ("user-1", "user-2", "nobody"):
-        here = recommender.recommend(tf.constant([user]), tf.constant(NOTHING), tf.constant(NOTHING))
+        here = recommender.recommend(
+            tf.constant([user]), tf.constant(NOTHING), tf.constant(NOTHING)
+        )
         ids, scores = ask(served, user=user)
         assert [i.decode() for i in here["item_ids"][0].numpy()] == ids
         np.testing.assert_allclose(here["scores"][0], scores, rtol=1e-5)
@@ -137,7 +141,9 @@ def test_an_unknown_item_in_the_history_is_named(served, signature):
 
 
 def test_an_unknown_item_has_no_similar_ones(served):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"item_id: the model does not know.*bogus"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"item_id: the model does not know.*bogus"
+    ):
         served.signatures["similar_items"](item_id=tf.constant(["bogus"]))
 
 

@@ -10,7 +10,9 @@ from tfrs_mm.fusion.early import mix_by_gate
 def modality_batch() -> ModalityBatch:
     generator = np.random.default_rng(0)
     present = [[True, True, True], [True, False, True], [False, False, True], [False, False, False]]
-    return ModalityBatch(tf.constant(generator.normal(size=(4, 3, 5)), tf.float32), tf.constant(present))
+    return ModalityBatch(
+        tf.constant(generator.normal(size=(4, 3, 5)), tf.float32), tf.constant(present)
+    )
 
 
 @pytest.mark.parametrize("name", sorted(FUSIONS))

@@ -9,7 +9,9 @@ from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.index.scann import ScannIndex
 
-spec = importlib.util.spec_from_file_location("oracles", pathlib.Path(__file__).parents[2] / "oracles.py")
+spec = importlib.util.spec_from_file_location(
+    "oracles", pathlib.Path(__file__).parents[2] / "oracles.py"
+)
 oracles = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(oracles)
 
@@ -51,7 +53,9 @@ def test_excluded_rows_never_come_back_and_what_is_missing_is_marked(name, vecto
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
 def test_more_may_be_asked_for_than_there_are(name, vectors):
-    found = MAKERS[name](vectors).search(tf.constant(vectors[1:2]), tf.zeros([1, 1], tf.int32), k=70)
+    found = MAKERS[name](vectors).search(
+        tf.constant(vectors[1:2]), tf.zeros([1, 1], tf.int32), k=70
+    )
     rows = found.rows[0].numpy()
     assert found.rows.shape == (1, 70)
     assert sorted(rows[rows > 0].tolist()) == list(range(1, 61))

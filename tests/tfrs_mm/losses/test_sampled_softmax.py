@@ -30,7 +30,9 @@ def test_the_loss_is_the_negative_log_share_of_the_positive():
 
 def test_a_negative_that_is_not_allowed_takes_no_part():
     loss = sampled_softmax(
-        tf.constant([math.log(3.0)]), tf.constant([[math.log(2.0), 80.0]]), tf.constant([[True, False]])
+        tf.constant([math.log(3.0)]),
+        tf.constant([[math.log(2.0), 80.0]]),
+        tf.constant([[True, False]]),
     )
     # -ln(3 / (3 + 2)) = 0.5108
     np.testing.assert_allclose(loss, [0.5108], atol=1e-4)
@@ -71,7 +73,8 @@ def test_the_sampled_loss_estimates_the_full_softmax():
             tf.constant(logits[rows]), tf.constant(np.log(expected_count), tf.float32)
         )
         allowed = tf.constant((rows != 0)[None])
-        # a positive far below all others: the loss is the log-sum over the negatives, less the positive
+        # a positive far below all others: the loss is the log-sum over the negatives, less the
+        # positive
         loss = sampled_softmax(tf.constant([-30.0]), corrected[None], allowed)
         estimates.append(float(loss[0]) - 30.0)
     assert abs(np.mean(estimates) - full) < 0.05

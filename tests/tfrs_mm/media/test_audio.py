@@ -52,7 +52,9 @@ def test_no_more_than_the_wanted_seconds_are_given():
     assert len(decode_audio(sound(tone(440, 1.0, 16_000), 16_000), max_seconds=0.25)) == 4_000
 
 
-@pytest.mark.parametrize(("form", "codec"), [("mp3", "libmp3lame"), ("ogg", "libopus"), ("flac", "flac")])
+@pytest.mark.parametrize(
+    ("form", "codec"), [("mp3", "libmp3lame"), ("ogg", "libopus"), ("flac", "flac")]
+)
 def test_compressed_sounds_keep_their_pitch(form, codec):
     decoded = decode_audio(sound(tone(1000, 1.0, 48_000), 48_000, form, codec), max_seconds=0.9)
     spectrum = np.abs(np.fft.rfft(decoded[1_600:], 16_000))
@@ -109,7 +111,9 @@ def test_a_playlist_opens_no_other_file(playlist, tmp_path):
 
 def test_samples_that_are_no_numbers_are_refused():
     header = b"RIFF\xff\0\0\0WAVEfmt " + (16).to_bytes(4, "little") + (3).to_bytes(2, "little")
-    header += (1).to_bytes(2, "little") + (16_000).to_bytes(4, "little") + (64_000).to_bytes(4, "little")
+    header += (
+        (1).to_bytes(2, "little") + (16_000).to_bytes(4, "little") + (64_000).to_bytes(4, "little")
+    )
     header += (4).to_bytes(2, "little") + (32).to_bytes(2, "little")
     values = np.full(4_000, np.nan, np.float32).tobytes()
     with pytest.raises(MediaError, match="no numbers"):
@@ -117,8 +121,9 @@ def test_samples_that_are_no_numbers_are_refused():
 
 
 def test_slaney_edges_are_linear_to_1_khz_and_logarithmic_above():
-    # With 38 mels to 8 kHz: top = 15 + 27 ln 8 / ln 6.4 = 45.2455 mel; the step is top / 39 = 1.16014 mel.
-    # Triangle 0 peaks at 1.16014 * 200 / 3 = 77.34 Hz, triangle 37 at 38 * 1.16014 mel.
+    # With 38 mels to 8 kHz: top = 15 + 27 ln 8 / ln 6.4 = 45.2455 mel; the step is top / 39 =
+    # 1.16014 mel. Triangle 0 peaks at 1.16014 * 200 / 3 = 77.34 Hz, triangle 37 at 38 * 1.16014
+    # mel.
     bands = slaney_mel_bands(16_000, 16_000, 38)  # bins 1 Hz apart
     assert abs(int(bands[:, 0].argmax()) - 77.34) <= 0.5
     assert abs(int(bands[:, 37].argmax()) - 1000 * 6.4 ** ((38 * 1.160142 - 15) / 27)) <= 1.0
@@ -147,7 +152,8 @@ def slow_log_mel(samples):
         window = [0.5 * (1 - math.cos(2 * math.pi * n / 512)) for n in range(512)]
         piece = np.array([window[n] * padded[start + n] for n in range(512)])
         power = [
-            abs(sum(piece * np.exp(-2j * np.pi * k * np.arange(512) / 512))) ** 2 for k in range(257)
+            abs(sum(piece * np.exp(-2j * np.pi * k * np.arange(512) / 512))) ** 2
+            for k in range(257)
         ]
         frame = []
         for low, peak, high in zip(edges, edges[1:], edges[2:], strict=False):
@@ -168,7 +174,9 @@ def test_log_mel_agrees_with_its_definition():
 
 def test_one_sample_and_silence_have_frames():
     assert log_mel(np.zeros(1, np.float32)).shape == (1, 96)
-    np.testing.assert_array_equal(log_mel(np.zeros(1000, np.float32)), np.zeros((4, 96)))  # 1 + 1000 // 256
+    np.testing.assert_array_equal(
+        log_mel(np.zeros(1000, np.float32)), np.zeros((4, 96))
+    )  # 1 + 1000 // 256
 
 
 def test_patches_are_whole_and_in_order():

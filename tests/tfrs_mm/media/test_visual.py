@@ -53,8 +53,8 @@ def test_the_square_is_the_centre_224_of_256():
 def test_the_square_agrees_with_resizing_first_and_cropping_then():
     noise = np.random.default_rng(1).integers(0, 255, (320, 512, 3), dtype=np.uint8)
     picture = Image.fromarray(noise)
-    # Short side 320 -> 256, long side 512 -> 409.6; the crop's left edge is off by at most half a pixel,
-    # so only a smooth picture can be compared: blur the noise first.
+    # Short side 320 -> 256, long side 512 -> 409.6; the crop's left edge is off by at most half a
+    # pixel, so only a smooth picture can be compared: blur the noise first.
     picture = picture.resize((16, 10)).resize((512, 320), Image.Resampling.BICUBIC)
     resized = picture.resize((410, 256), Image.Resampling.BICUBIC)
     expected = np.asarray(resized.crop((93, 16, 93 + 224, 16 + 224)), np.int32)
@@ -132,17 +132,21 @@ def test_a_picture_cut_short_is_damaged(form):
         decode_image(data[: len(data) // 2], 8, MANY_PIXELS)
 
 
-@pytest.mark.parametrize("data", [b"", b"no picture", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
+@pytest.mark.parametrize(
+    "data", [b"", b"no picture", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"]
+)
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(MediaError, match=r"not a picture|empty"):
         decode_image(data, 8, MANY_PIXELS)
 
 
 @pytest.mark.parametrize(
-    ("form", "codec"), [("mp4", "libx264"), ("webm", "libvpx"), ("matroska", "mpeg4"), ("avi", "mpeg4")]
+    ("form", "codec"),
+    [("mp4", "libx264"), ("webm", "libvpx"), ("matroska", "mpeg4"), ("avi", "mpeg4")],
 )
 def test_frames_come_from_the_middles_of_equal_spans(form, codec):
-    # 50 frames in 2 s; the middles of four spans are 0.25, 0.75, 1.25, 1.75 s: frames 6, 18, 31, 43.
+    # 50 frames in 2 s; the middles of four spans are 0.25, 0.75, 1.25, 1.75 s: frames 6, 18, 31,
+    # 43.
     shown = sample_video(film(form, codec), 4, 32, MANY_PIXELS)
     assert shown.shape == (4, 32, 32, 3) and shown.dtype == np.uint8
     np.testing.assert_allclose(shown.mean(axis=(1, 2, 3)), [30, 90, 155, 215], atol=8)
@@ -169,7 +173,8 @@ def test_bytes_and_path_give_the_same(tmp_path):
     data = film()
     (tmp_path / "film.mp4").write_bytes(data)
     np.testing.assert_array_equal(
-        sample_video(data, 2, 16, MANY_PIXELS), sample_video(tmp_path / "film.mp4", 2, 16, MANY_PIXELS)
+        sample_video(data, 2, 16, MANY_PIXELS),
+        sample_video(tmp_path / "film.mp4", 2, 16, MANY_PIXELS),
     )
 
 

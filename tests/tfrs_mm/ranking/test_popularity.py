@@ -28,7 +28,9 @@ def test_an_event_added_to_a_bucket_changes_no_earlier_feature_nor_its_own():
 
 def test_age_is_the_logarithm_of_days():
     day = 86_400
-    table = popularity_table(np.array([[0, 0], [1, 0]]), np.array([0, 3 * day, 8 * day]), np.array([-1, day]))
+    table = popularity_table(
+        np.array([[0, 0], [1, 0]]), np.array([0, 3 * day, 8 * day]), np.array([-1, day])
+    )
     # at day 3 it is 2 days old, at day 8 it is 7: ln(1 + 2) = 1.0986, ln(1 + 7) = 2.0794
     np.testing.assert_allclose(table[1, 1:, 2], [1.0986, 2.0794], atol=1e-4)
     assert table[1, 0, 2] == 0
@@ -37,7 +39,9 @@ def test_age_is_the_logarithm_of_days():
 def test_a_time_before_1970_is_a_time_like_any_other():
     day = 86_400
     edges = np.array([-10 * day, -5 * day, 0])
-    table = popularity_table(np.array([[0, 0], [1, 0], [0, 0]]), edges, np.array([-1, -8 * day, -1]))
+    table = popularity_table(
+        np.array([[0, 0], [1, 0], [0, 0]]), edges, np.array([-1, -8 * day, -1])
+    )
     assert table[1, :, 3].tolist() == [0, 1, 1] and table[2, :, 3].tolist() == [0, 0, 0]
     # 3 days old at the edge five days before 1970: ln(1 + 3) = 1.3863
     np.testing.assert_allclose(table[1, 1, 2], 1.3863, atol=1e-4)

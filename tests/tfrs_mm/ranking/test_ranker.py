@@ -11,9 +11,15 @@ def make_tables(popularity=None):
     present = np.array([[0, 0], [1, 1], [1, 0], [1, 1], [0, 1], [1, 1]], bool)
     values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
     vectors = generator.normal(size=(6, 4)).astype(np.float32)
-    popularity = generator.random((6, 4, 4)).astype(np.float32) if popularity is None else popularity
+    popularity = (
+        generator.random((6, 4, 4)).astype(np.float32) if popularity is None else popularity
+    )
     return RankingTables(
-        vectors, values, present, popularity, {"genres": np.array([[0], [1], [2], [1], [3], [2]], np.int32)}
+        vectors,
+        values,
+        present,
+        popularity,
+        {"genres": np.array([[0], [1], [2], [1], [3], [2]], np.int32)},
     )
 
 
@@ -61,7 +67,9 @@ def test_similarities_to_the_history_are_means_and_maxima_over_present_items():
     result = features(tables, inputs)[0, 0].numpy()  # candidate 3, history 1 then 2
     image = tables.modality_vectors.numpy()[:, 0]
     first, second = image[3] @ image[1], image[3] @ image[2]
-    at = 3 * 4 + 2 + 3  # query, candidate, product; score, length; three similarities by item vector
+    at = (
+        3 * 4 + 2 + 3
+    )  # query, candidate, product; score, length; three similarities by item vector
     old = 0.5 ** (1 / HALF_LIFE)  # item 1 is one place older than item 2
     text = tables.modality_vectors.numpy()[:, 1]
     only = text[3] @ text[1]  # item 2 has no text
@@ -87,7 +95,8 @@ def test_popularity_is_read_at_the_bucket_of_the_query():
 
 def test_a_common_category_counts_by_its_share_of_the_history():
     result = features(make_tables(), make_inputs()).numpy()
-    # candidate 3 is of genre 1 like item 1 but not item 2; candidate 4 of genre 3; candidate 5 of genre 2
+    # candidate 3 is of genre 1 like item 1 but not item 2; candidate 4 of genre 3; candidate 5 of
+    # genre 2
     assert result[0, 0, -1] == 0.5
     assert result[0, 1, -1] == 0
     assert result[1, 0, -1] == 0

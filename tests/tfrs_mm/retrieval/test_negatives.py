@@ -8,7 +8,9 @@ def test_q_is_the_expected_count_of_the_mixture():
     # rows 1, 2, 3 with 6, 3, 1 targets; 4 drawn from the batch, 3 uniformly from 3 items
     negatives = MixedNegatives(np.array([0, 6, 3, 1]), in_batch=4, uniform=3, seed=0)
     # 4 * 0.6 + 1 = 3.4; 4 * 0.3 + 1 = 2.2; 4 * 0.1 + 1 = 1.4
-    np.testing.assert_allclose(np.exp(negatives.log_q(tf.constant([1, 2, 3]))), [3.4, 2.2, 1.4], rtol=1e-5)
+    np.testing.assert_allclose(
+        np.exp(negatives.log_q(tf.constant([1, 2, 3]))), [3.4, 2.2, 1.4], rtol=1e-5
+    )
 
 
 def test_draws_follow_q():
@@ -27,7 +29,9 @@ def test_draws_follow_q():
 
 def test_places_that_are_no_targets_are_never_drawn():
     negatives = MixedNegatives(np.array([0, 1, 1, 1]), in_batch=3, uniform=0, seed=0)
-    drawn = negatives.draw(tf.constant([1, 2, 3, 3], tf.int32), tf.constant([True, False, False, False]))
+    drawn = negatives.draw(
+        tf.constant([1, 2, 3, 3], tf.int32), tf.constant([True, False, False, False])
+    )
     assert sorted(drawn.rows.numpy().tolist()) == [-1, -1, 1]
 
 

@@ -61,12 +61,17 @@ def test_padding_is_neither_target_nor_negative():
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)
-    model = make_model(retrieval__dropout=0.0, retrieval__similarity=similarity, fusion__id_dropout=0.0)
+    model = make_model(
+        retrieval__dropout=0.0, retrieval__similarity=similarity, fusion__id_dropout=0.0
+    )
     model.compile(optimizer=tf.keras.optimizers.Adam(0.02))
     model.fit(as_dataset(make_batch()), steps_per_epoch=120, verbose=0)
     vectors = model.encode_items(tf.range(NUM_ITEMS + 1))
     query = QueryModel(model.user_tower, vectors)(tf.constant([[10, 11, 12, 0, 0, 0]], tf.int32))
-    best = tf.argsort(tf.matmul(query, vectors, transpose_b=True)[0, 1:], direction="DESCENDING")[:4] + 1
+    best = (
+        tf.argsort(tf.matmul(query, vectors, transpose_b=True)[0, 1:], direction="DESCENDING")[:4]
+        + 1
+    )
     assert 13 in best.numpy()
 
 
@@ -94,7 +99,9 @@ def test_a_corpus_smaller_than_the_batch_gives_the_same_vectors():
     rows = tf.constant([3, 7, 7, 40] * 20)
     assert model._tables.size <= rows.shape[0]
     few = tf.constant([3, 7, 7, 40])
-    np.testing.assert_allclose(model._vectors_of(rows, False)[:4], model._vectors_of(few, False), atol=1e-5)
+    np.testing.assert_allclose(
+        model._vectors_of(rows, False)[:4], model._vectors_of(few, False), atol=1e-5
+    )
 
 
 def test_the_query_model_ends_at_the_last_item_of_each_history():
@@ -144,7 +151,10 @@ def test_two_replicas_see_each_others_negatives():
 
     root = pathlib.Path(__file__).parents[3]
     answer = subprocess.run(
-        [sys.executable, "-c", REPLICAS, str(root), __file__], capture_output=True, text=True, check=False
+        [sys.executable, "-c", REPLICAS, str(root), __file__],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
     assert "gathered" in answer.stdout

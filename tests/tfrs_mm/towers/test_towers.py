@@ -20,7 +20,10 @@ def make_tables(warm=(False, True, True, True, True, False)):
     present = np.array([[0, 0], [1, 1], [1, 0], [0, 1], [0, 0], [1, 1]], bool)
     values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
     return ItemTables(
-        values, present, {"genres": np.array([[0], [1], [2], [1], [0], [2]], np.int32)}, np.array(warm)
+        values,
+        present,
+        {"genres": np.array([[0], [1], [2], [1], [0], [2]], np.int32)},
+        np.array(warm),
     )
 
 

@@ -75,7 +75,9 @@ def test_an_item_without_training_events_is_no_negative():
 
 def test_popularity_is_known_up_to_the_event_before_the_positive():
     examples, _ = mine()
-    by_positive = dict(zip(examples.candidates[:, 0].tolist(), examples.bucket.tolist(), strict=True))
+    by_positive = dict(
+        zip(examples.candidates[:, 0].tolist(), examples.bucket.tolist(), strict=True)
+    )
     # events before: 2 at 10, 3 at 20, 4 at 30, 6 at 11, 7 at 40, 8 at 50; edges 0, 15, 25
     assert by_positive == {2: 0, 3: 1, 4: 2, 6: 0, 7: 2, 8: 2}
 

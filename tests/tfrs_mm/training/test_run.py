@@ -13,14 +13,17 @@ from tfrs_mm.training.run import load_run, train
 
 def config_of(data_dir: pathlib.Path, **overrides):
     config = load_config(data_dir / "config.json")
-    return config.with_overrides({name.replace("__", "."): value for name, value in overrides.items()})
+    return config.with_overrides(
+        {name.replace("__", "."): value for name, value in overrides.items()}
+    )
 
 
 def test_a_run_holds_both_stages_and_what_they_were_made_from(run_dir, data_dir):
     report = json.loads((run_dir / "report.json").read_text())
     manifest = json.loads((run_dir / "manifest.json").read_text())
     assert (
-        manifest["made_from"]["data"] == json.loads((data_dir / "manifest.json").read_text())["fingerprint"]
+        manifest["made_from"]["data"]
+        == json.loads((data_dir / "manifest.json").read_text())["fingerprint"]
     )
     assert report["validation_ndcg@10"]["ranking"] >= report["validation_ndcg@10"]["retrieval"]
     assert list((run_dir / "tensorboard" / "retrieval").rglob("events*"))
@@ -37,7 +40,9 @@ def test_a_loaded_run_has_the_item_vectors_it_was_saved_with(run_dir):
 
 
 def test_a_modality_that_the_data_lacks_cannot_be_taken_away(run_dir):
-    with pytest.raises(UserError, match=r"--without names \['video'\], but the data has \['image', 'text'\]"):
+    with pytest.raises(
+        UserError, match=r"--without names \['video'\], but the data has \['image', 'text'\]"
+    ):
         load_run(run_dir, without=[Modality.VIDEO])
 
 
@@ -77,7 +82,9 @@ def test_an_interrupted_training_goes_on_where_it_stopped(data_dir, tmp_path, mo
             train(data_dir, tmp_path / "run", config)
     assert not (tmp_path / "run").exists()
     assert (tmp_path / "run.partial" / "checkpoints" / "retrieval").is_dir()
-    with pytest.raises(UserError, match="interrupted training from other data or another configuration"):
+    with pytest.raises(
+        UserError, match="interrupted training from other data or another configuration"
+    ):
         train(data_dir, tmp_path / "run", config_of(data_dir, retrieval__max_epochs=2))
     report = train(data_dir, tmp_path / "run", config)
     assert report["resumed"]
@@ -90,7 +97,9 @@ def test_an_interrupted_training_goes_on_where_it_stopped(data_dir, tmp_path, mo
 def test_the_same_seed_gives_the_same_run(data_dir, run_dir, tmp_path):
     train(data_dir, tmp_path / "again", config_of(data_dir))
     np.testing.assert_allclose(
-        np.load(tmp_path / "again" / "item_vectors.npy"), np.load(run_dir / "item_vectors.npy"), atol=2e-3
+        np.load(tmp_path / "again" / "item_vectors.npy"),
+        np.load(run_dir / "item_vectors.npy"),
+        atol=2e-3,
     )
 
 
@@ -113,4 +122,6 @@ def test_a_reloaded_run_repeats_its_validation_figures(run_dir):
     reported = json.loads((run_dir / "report.json").read_text())["validation_ndcg@10"]
     for stage in ("retrieval", "ranking"):
         result, _, _ = evaluate_run(loaded, stage, "valid")
-        np.testing.assert_allclose(result["metrics"]["ndcg@10"]["value"], reported[stage], atol=1e-6)
+        np.testing.assert_allclose(
+            result["metrics"]["ndcg@10"]["value"], reported[stage], atol=1e-6
+        )

@@ -16,7 +16,9 @@ def items_of(modality, count, seed=0):
     for index in range(count):
         kind = index % CLASSES
         if modality is Modality.TEXT:
-            topic = ("sea ship wave sail", "king crown war sword", "disco bass club beat")[kind].split()
+            topic = ("sea ship wave sail", "king crown war sword", "disco bass club beat")[
+                kind
+            ].split()
             words = [*generator.choice(topic, 4), *generator.choice(["the", "of", "and", "in"], 4)]
             items.append(np.array([" ".join(generator.permutation(words)).encode()], object))
         elif modality is Modality.AUDIO:
@@ -36,10 +38,12 @@ def first_parts(items):
 
 
 def test_nt_xent_of_views_that_are_alike_and_of_views_that_are_not():
-    # Two inputs, cosines 1 to the other view and 0 to the rest: -ln(e / (e + 2)) = 0.5514 at temperature 1.
+    # Two inputs, cosines 1 to the other view and 0 to the rest: -ln(e / (e + 2)) = 0.5514 at
+    # temperature 1.
     views = tf.constant([[1.0, 0.0], [0.0, 5.0]])
     np.testing.assert_allclose(nt_xent(views, views, 1.0), 0.5514, atol=1e-4)
-    # The views swapped: cosine 0 to the other view, 1 to one of the rest: -ln(1 / (e + 2)) = 1.5514.
+    # The views swapped: cosine 0 to the other view, 1 to one of the rest: -ln(1 / (e + 2)) =
+    # 1.5514.
     np.testing.assert_allclose(nt_xent(views, views[::-1], 1.0), 1.5514, atol=1e-4)
 
 
