@@ -6,7 +6,7 @@ from tfrs_mm._runtime import import_optional
 
 
 def _import_beam_quietly() -> None:
-    """Imports Beam without its warning that clients of Google's services, which no job uses, are absent."""
+    """Imports Beam without its warning that Google's clients, which no job uses, are absent."""
     disabled, handlers = logging.root.manager.disable, list(logging.root.handlers)
     logging.disable(logging.WARNING)
     try:

@@ -170,7 +170,7 @@ def _build(
 def _cuts(
     pipeline: beam.Pipeline, timelines: beam.PCollection, settings: DataConfig
 ) -> beam.PCollection:
-    """The one element is where the temporal split cuts, or None where each user is cut on their own."""
+    """One element: where the temporal split cuts, or None where each user is cut on their own."""
     if settings.split != "temporal":
         return pipeline | "NoCuts" >> beam.Create([None])
     # Exact cuts need the global order: one worker holds 16 bytes of every event, and selects in
@@ -223,7 +223,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The job as a command of its own; its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.behaviour",
-        description="Turn event logs into training records; options that are not listed go to Beam.",
+        description="Turn event logs into training records; "
+        "options that are not listed go to Beam.",
         epilog="Example: python -m pipelines.behaviour --input films --output behaviour",
         allow_abbrev=False,
     )

@@ -29,7 +29,7 @@ _ROWS_OF_A_CHUNK = 64
 
 
 class ReadItems(beam.PTransform):
-    """The items of the vocabulary, as record batches with an int64 column `row`; the rest is strings."""
+    """The vocabulary's items as record batches: an int64 column `row`, the rest strings."""
 
     def __init__(self, path: str, vocabulary_path: str, columns: Sequence[str]) -> None:
         """Names what is read.
@@ -56,7 +56,7 @@ class ReadItems(beam.PTransform):
 
 
 def read_rows(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """See `read_table`; rows of another width than the header were reported by the behaviour job."""
+    """See `read_table`; the behaviour job reported the rows of another width than the header."""
     for batch, _ in read_table(path, columns):
         if batch.num_rows:
             yield batch

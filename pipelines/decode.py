@@ -73,7 +73,8 @@ def decoder_of(
         return functools.partial(video_arrays, frames=config.frames, **pixels)
     raise UserError(
         f"the encoder of {modality} must take a batch of "
-        f"{_INPUTS[modality]}, but its inputs have the shape {list(input_shape)}. Give another encoder."
+        f"{_INPUTS[modality]}, but its inputs have the shape {list(input_shape)}. "
+        "Give another encoder."
     )
 
 
@@ -123,7 +124,7 @@ def item_text(title: str, description: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """The text without HTML tags, entities and control characters, every run of blanks being one."""
+    """The text without HTML tags, entities and control characters, each run of blanks made one."""
     plain = html.unescape(_MARKUP.sub(" ", text))
     return " ".join(plain.translate(_CONTROLS).split())
 

@@ -96,7 +96,8 @@ class _CountedDoFn(beam.DoFn):
     def _reject(self, key: MediumKey, reason: str) -> beam.pvalue.TaggedOutput:
         self._count(REJECTED + reason)
         reject = {
-            "reason": reason, "where": key.where, "item_id": key.item_id, "modality": self._modality.value
+            "reason": reason, "where": key.where, "item_id": key.item_id,
+            "modality": self._modality.value,
         }  # fmt: skip
         return beam.pvalue.TaggedOutput(_REJECTS, reject)
 

@@ -47,8 +47,8 @@ class LoadedEncoder:
         outputs = self._signature.structured_outputs
         if set(inputs) != {ENCODER_INPUT} or ENCODER_OUTPUT not in outputs:
             raise ValueError(
-                f"the signature of {folder.path} must take {ENCODER_INPUT!r} and give {ENCODER_OUTPUT!r}, "
-                f"but takes {sorted(inputs)} and gives {sorted(outputs)}."
+                f"the signature of {folder.path} must take {ENCODER_INPUT!r} and give "
+                f"{ENCODER_OUTPUT!r}, but takes {sorted(inputs)} and gives {sorted(outputs)}."
             )
 
     def embed(self, inputs: np.ndarray) -> np.ndarray:

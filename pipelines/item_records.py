@@ -153,7 +153,7 @@ def _titles(items: pa.Table) -> list[str]:
 def _category_rows(
     items: pa.Table, feature: FeatureSpec, vocabulary: Vocabulary, separator: str
 ) -> Ragged:
-    """The rows of each item's categories, in the order of the cell, at most `feature.width` of them."""
+    """The rows of each item's categories, in the cell's order, at most `feature.width` of them."""
     if feature.name not in items.column_names:
         return Ragged.of([[]] * items.num_rows)
     lists = []

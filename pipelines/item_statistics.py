@@ -16,7 +16,7 @@ Summary = tuple[
 
 
 def summarise_times(times: np.ndarray) -> Summary:
-    """A partition's times, all of them or evenly many points with weights that sum up to their number."""
+    """A partition's times: all, or points at even ranks whose weights add up to their number."""
     distinct, counts = np.unique(times, return_counts=True)
     if len(distinct) <= _SUMMARY_POINTS:
         return distinct, counts

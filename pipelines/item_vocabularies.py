@@ -1,4 +1,4 @@
-"""Vocabularies of items and of their categories, read from the catalogue in the order of its rows."""
+"""Vocabularies of items and their categories, read from the catalogue in the order of its rows."""
 
 import collections
 import json

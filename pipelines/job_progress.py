@@ -36,7 +36,7 @@ class JobProgress:
 
 @contextlib.contextmanager
 def shown(label: str, total: int | None, unit: str) -> Iterator[JobProgress]:
-    """Shows one line of progress as long as the block lasts; `total` is None where nobody knows it yet."""
+    """Shows one line of progress while the block lasts; `total` is None where it is not known."""
     handle = JobProgress(uuid.uuid4().hex)
     with Progress(label, total=total, unit=unit) as progress:
         _SHOWN[handle.name] = progress

@@ -57,14 +57,14 @@ def check_report(
         )
     if rejected > settings.max_reject_share * read or rejected == read:
         raise UserError(
-            f"{rejected} of {read} events of {where} were rejected; `data.max_reject_share` allows a share "
-            f"of {settings.max_reject_share}, and one event must be left. Correct the logs, or raise the "
-            f"share. Most frequent: {_examples(report[REASONS], rejects_path)}."
+            f"{rejected} of {read} events of {where} were rejected; `data.max_reject_share` allows "
+            f"a share of {settings.max_reject_share}, and one event must be left. Correct the "
+            f"logs, or raise the share. Most frequent: {_examples(report[REASONS], rejects_path)}."
         )
     if settings.split == "temporal" and report[WITHOUT_TIME]:
         raise UserError(
-            f"`data.split` is temporal, but {report[WITHOUT_TIME]} events of {where} have no timestamp. "
-            "Give them one, or split by leave_one_out."
+            f"`data.split` is temporal, but {report[WITHOUT_TIME]} events of {where} have no "
+            "timestamp. Give them one, or split by leave_one_out."
         )
     if report[shards.TRAINED] == 0:
         raise UserError(f"no event of {where} is left to train on. Give longer logs.")

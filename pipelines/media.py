@@ -91,8 +91,9 @@ def run(
     report = _report(result, schema, time.monotonic() - started)
     if report["items"] != num_items:
         raise UserError(
-            f"{table} holds {report['items']} of the {num_items} items of {vocabulary_dir / 'items.txt'}. "
-            "Give the catalogue that the vocabulary was made from, or run `tfrs-mm preprocess` again."
+            f"{table} holds {report['items']} of the {num_items} items of "
+            f"{vocabulary_dir / 'items.txt'}. Give the catalogue that the vocabulary was made "
+            "from, or run `tfrs-mm preprocess` again."
         )
     write_json(output_dir / ITEMS_DIR / REPORT, report)
     return report

@@ -1,4 +1,4 @@
-"""What the media job is given besides the catalogue: encoders, vocabularies, and a schema they fit."""
+"""What the media job gets besides the catalogue: encoders, vocabularies, and a schema they fit."""
 
 import os
 import pathlib
@@ -21,8 +21,8 @@ def fitting_encoders(
     """
     if set(encoders) != set(schema.modalities):
         raise UserError(
-            f"encoders must be given for the modalities of the schema, {_names(schema.modalities)}; "
-            f"received some for {_names(encoders)}."
+            "encoders must be given for the modalities of the schema, "
+            f"{_names(schema.modalities)}; received some for {_names(encoders)}."
         )
     folders = {modality: EncoderFolder.read(encoders[modality]) for modality in schema.modalities}
     fingerprints = dict(schema.encoders)
@@ -31,8 +31,9 @@ def fitting_encoders(
         expected = fingerprints.get(modality.value, folder.fingerprint)
         if (folder.modality, folder.dim, folder.fingerprint) != (modality, size, expected):
             raise UserError(
-                f"{folder.path} must hold the encoder {expected} of {modality.value} with {size} dimensions, "
-                f"but holds {folder.fingerprint} of {folder.modality.value} with {folder.dim}."
+                f"{folder.path} must hold the encoder {expected} of {modality.value} with {size} "
+                f"dimensions, but holds {folder.fingerprint} of {folder.modality.value} with "
+                f"{folder.dim}."
             )
     return folders
 
@@ -74,7 +75,8 @@ def encoders_in(directory: pathlib.Path) -> dict[Modality, EncoderFolder]:
     }
     if not folders:
         raise UserError(
-            f"the folder of encoders must hold at least one of {_names(Modality)}; {directory} has none."
+            f"the folder of encoders must hold at least one of {_names(Modality)}; "
+            f"{directory} has none."
         )
     return folders
 

@@ -25,8 +25,8 @@ def new_pipeline(beam_args: Sequence[str]) -> beam.Pipeline:
     unknown = sorted(set(options.get_all_options(retain_unknown_options=True)) - set(known))
     if unknown:
         raise UserError(
-            f"unknown options: {', '.join(f'--{name}' for name in unknown)}. Neither this command nor "
-            "Beam has them; see --help."
+            f"unknown options: {', '.join(f'--{name}' for name in unknown)}. "
+            "Neither this command nor Beam has them; see --help."
         )
     # Beam's own DirectRunner would first try to download another runner.
     local = options.view_as(StandardOptions).runner in _LOCAL

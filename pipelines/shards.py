@@ -1,4 +1,4 @@
-"""A partition of users to its shard of every record set, and to what the job adds up of all of them."""
+"""A partition of users to its shard of every record set, and to what the job adds up over all."""
 
 import pathlib
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _COUNTERS = (REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, WINDOWS)
 
 
 class WriteShards(beam.DoFn):
-    """`(partition, Timelines)` to files. A shard appears whole, so doing a bundle again is harmless."""
+    """`(partition, Timelines)` to files. Shards appear whole, so repeating a bundle is harmless."""
 
     def __init__(
         self, folder: str, num_items: int, settings: DataConfig, progress: JobProgress

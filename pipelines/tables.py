@@ -130,8 +130,9 @@ def read_table(
                 broken.clear()
     except _UNREADABLE as error:
         raise UserError(
-            f"the table {path} cannot be read behind row {first - 1}: {error}. Look for a lost quote or a "
-            f"record longer than {_BLOCK_BYTES // 2**20} MiB there, and whether the file is whole."
+            f"the table {path} cannot be read behind row {first - 1}: {error}. Look for a lost "
+            f"quote or a record longer than {_BLOCK_BYTES // 2**20} MiB there, "
+            "and whether the file is whole."
         ) from error
     none = [pa.array([], pa.string())] * len(names)
     yield _numbered(none, names, np.zeros(0, np.int64)), broken

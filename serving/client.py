@@ -112,7 +112,7 @@ class RecommenderClient:
         version: int | None = None,
         signature: str = RECOMMEND,
     ) -> list[list[Recommendation]]:
-        """Items for several users with one request; short histories are filled up with empty ids."""
+        """Items for several users in one request; short histories are filled up with empty ids."""
         inputs = {
             signatures.USER_ID: _id_column([query.user_id for query in queries], "user_id"),
             signatures.HISTORY_ITEM_IDS: _id_table([query.history for query in queries], "history"),
@@ -170,8 +170,8 @@ class RecommenderClient:
         item_ids, scores = outputs[signatures.ITEM_IDS], outputs[signatures.SCORES]
         if item_ids.shape != scores.shape or len(item_ids) != batch_size:
             raise ClientError(
-                f"the server answered {batch_size} queries with item ids of shape {item_ids.shape} and "
-                f"scores of shape {scores.shape}, so it serves another kind of model."
+                f"the server answered {batch_size} queries with item ids of shape {item_ids.shape} "
+                f"and scores of shape {scores.shape}, so it serves another kind of model."
             )
         return [_recommendations(*row)[:k] for row in zip(item_ids, scores, strict=True)]
 
@@ -200,7 +200,7 @@ def _id_column(ids: Sequence[str], argument: str) -> np.ndarray:
 
 
 def _id_table(rows: Sequence[Sequence[str]], argument: str) -> np.ndarray:
-    """Ids as UTF-8 in an object array `[batch, longest row]`, short rows filled up with empty ids."""
+    """Ids as UTF-8 in an object array `[batch, longest row]`, short rows filled with empty ids."""
     columns = [_id_column(row, argument) for row in rows]
     table = np.full((len(rows), max((len(column) for column in columns), default=0)), b"", object)
     for row, column in zip(table, columns, strict=True):

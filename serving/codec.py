@@ -90,8 +90,8 @@ def _from_content(label: str, content: bytes, dtype: DType, shape: tuple[int, ..
     wanted = math.prod(shape) * dtype.numpy.itemsize
     if len(content) != wanted:
         raise invalid(
-            f"{label} is {dtype.name} {shape_text(shape)}, which is {wanted} bytes of tensor_content, "
-            f"but {len(content)} were sent."
+            f"{label} is {dtype.name} {shape_text(shape)}, which is {wanted} bytes of "
+            f"tensor_content, but {len(content)} were sent."
         )
     return np.frombuffer(content, dtype.numpy.newbyteorder("<")).astype(dtype.numpy).reshape(shape)
 
@@ -119,8 +119,8 @@ def array_to_json(array: np.ndarray, name: str) -> Any:
             except UnicodeDecodeError as error:
                 raise RequestError(
                     Code.INTERNAL,
-                    f"output '{name}' holds bytes that are not UTF-8. Ask over gRPC, or export it under a "
-                    "name that ends in '_bytes'.",
+                    f"output '{name}' holds bytes that are not UTF-8. Ask over gRPC, or export it "
+                    "under a name that ends in '_bytes'.",
                 ) from error
         return flat.reshape(array.shape).tolist()
     if dtype.name in ("float", "half"):

@@ -79,7 +79,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         if signature is None:
             raise RequestError(
                 Code.FAILED_PRECONDITION,
-                f'Serving signature key "{name}" not found; there are {", ".join(version.signature_names)}.',
+                f'Serving signature key "{name}" not found; '
+                f"there are {', '.join(version.signature_names)}.",
             )
         inputs = {
             name: array_from_proto(f"input '{name}'", proto)
@@ -133,7 +134,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 def _answered(context: Any, work: Callable[[], Response]) -> Response:
-    """The answer, or the call's end with the error's code; our own fault is logged and ends one call only."""
+    """Answers, or ends this one call with the error's code; a fault of our own is logged."""
     try:
         return work()
     except RequestError as error:

@@ -1,4 +1,4 @@
-"""One HTTP connection in front of `serving.rest`: size and time limits, and errors that are always JSON."""
+"""One HTTP connection in front of `serving.rest`: limits of size and time, errors always JSON."""
 
 import logging
 import re
@@ -154,7 +154,7 @@ class RestHandler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _refuse(self, refusal: _Refused) -> None:
-        """Replies and closes, since the body was not read: what follows on the connection has no meaning."""
+        """Replies and closes: the body was not read, so what follows has no meaning."""
         self.close_connection = True
         self._reply(
             refusal.status, {"error": refusal.message}, {**refusal.headers, "Connection": "close"}

@@ -34,8 +34,9 @@ def find_versions(model_dir: str | os.PathLike[str]) -> dict[int, pathlib.Path]:
         raise UserError(f"model folder {root} does not exist. {remedy}")
     if (root / _SAVED_MODEL).is_file():
         raise UserError(
-            f"{root} holds {_SAVED_MODEL} itself, but a model folder holds versions, such as {root.name}/1/"
-            f"{_SAVED_MODEL}. If {root.name!r} is a version, give the folder above it."
+            f"{root} holds {_SAVED_MODEL} itself, but a model folder holds versions, such as "
+            f"{root.name}/1/{_SAVED_MODEL}. If {root.name!r} is a version, "
+            "give the folder above it."
         )
     numbered = sorted(
         (int(path.name), path)

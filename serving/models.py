@@ -43,8 +43,8 @@ class Signature:
         for name in wanted:
             if name not in self.outputs:
                 raise invalid(
-                    f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
-                    f"{{{','.join(self.outputs)}}}."
+                    f"output tensor alias not found in signature: {name} Outputs expected to be in "
+                    f"the set {{{','.join(self.outputs)}}}."
                 )
         if len(set(wanted)) != len(wanted):
             raise invalid(f"duplicate output tensor alias in {', '.join(wanted)}")
@@ -83,7 +83,7 @@ class ModelVersion:
         return sorted(self._signatures)
 
     def signature(self, name: str) -> Signature | None:
-        """The signature called `name`, the default one for an empty name, None if there is no such."""
+        """The signature called `name`, the default one for an empty name, or None."""
         return self._signatures.get(name or DEFAULT)
 
 

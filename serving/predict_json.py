@@ -103,8 +103,8 @@ def _columns(value: Any, declared: Mapping[str, DeclaredTensor]) -> dict[str, An
         return value
     if len(declared) != 1:
         raise invalid(
-            f"'{_COLUMNS}' is a plain value/list, but expecting an object as multiple input tensors are "
-            f"required: {', '.join(declared)}."
+            f"'{_COLUMNS}' is a plain value/list, but expecting an object as multiple input "
+            f"tensors are required: {', '.join(declared)}."
         )
     return dict.fromkeys(declared, value)
 
@@ -117,8 +117,8 @@ def _columns_of_rows(rows: Any, declared: Mapping[str, DeclaredTensor]) -> dict[
     if not _is_object(rows[0]):
         if len(declared) != 1:
             raise invalid(
-                f"'{_ROWS}' is a plain list, but expecting a list of objects as multiple input tensors are "
-                f"required: {', '.join(declared)}."
+                f"'{_ROWS}' is a plain list, but expecting a list of objects as multiple input "
+                f"tensors are required: {', '.join(declared)}."
             )
         for index, row in enumerate(rows):
             if _is_object(row):

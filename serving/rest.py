@@ -1,4 +1,4 @@
-"""TF Serving's REST interface without HTTP's mechanics: a path and a body in, a status and JSON out."""
+"""TF Serving's REST interface without HTTP's mechanics: path and body in, status and JSON out."""
 
 import dataclasses
 import json

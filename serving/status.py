@@ -1,4 +1,4 @@
-"""What a request ends with if not with an answer: a code of gRPC, and the HTTP status TF Serving gives it."""
+"""How a request ends without an answer: a gRPC code, and the HTTP status TF Serving gives it."""
 
 import enum
 

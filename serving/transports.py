@@ -164,8 +164,8 @@ class RestTransport:
             columns = {outputs[0].name: columns}
         if not isinstance(columns, dict) or any(output.name not in columns for output in outputs):
             raise ClientError(
-                f"{self._address} answered without {[output.name for output in outputs]}, so it serves "
-                f"another kind of model: {quoted}"
+                f"{self._address} answered without {[output.name for output in outputs]}, so it "
+                f"serves another kind of model: {quoted}"
             )
         try:
             return {

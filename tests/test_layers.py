@@ -9,8 +9,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 ZERO = {
-    "tfrs_mm", "_runtime", "errors", "artefacts", "progress", "schema", "signatures", "config", "weights",
-    "encoder_folder",
+    "tfrs_mm", "_runtime", "errors", "artefacts", "progress", "schema", "signatures", "config",
+    "weights", "encoder_folder",
 }  # fmt: skip
 ALLOWED = {
     **dict.fromkeys(ZERO, ZERO),

@@ -1,4 +1,4 @@
-"""tfrs_mm: a multimodal two-stage recommender on TensorFlow, from media bytes to the served answer."""
+"""tfrs_mm: a two-stage multimodal recommender on TensorFlow, from media bytes to served answer."""
 
 from tfrs_mm import _runtime
 

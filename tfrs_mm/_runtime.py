@@ -38,8 +38,9 @@ def select_legacy_keras() -> None:
     active = _active_keras()
     if active not in (None, "tf_keras"):
         raise RuntimeError(
-            f"tf.keras is bound to the package {active!r} already, but tfrs_mm needs Keras 2 (tf_keras). "
-            "Import tfrs_mm before anything that uses tf.keras, or set TF_USE_LEGACY_KERAS=1."
+            f"tf.keras is bound to the package {active!r} already, but tfrs_mm needs Keras 2 "
+            "(tf_keras). Import tfrs_mm before anything that uses tf.keras, "
+            "or set TF_USE_LEGACY_KERAS=1."
         )
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
@@ -66,12 +67,13 @@ def import_optional(name: str) -> types.ModuleType:
     except ImportError as error:
         extra = _EXTRA_OF[name.split(".")[0]]
         raise MissingExtraError(
-            f"{name} could not be imported ({error}). Install it with: pip install 'tfrs-mm[{extra}]'"
+            f"{name} could not be imported ({error}). Install it with: "
+            f"pip install 'tfrs-mm[{extra}]'"
         ) from error
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds Python, NumPy and TensorFlow for a whole run; single operations take seeds of their own."""
+    """Seeds Python, NumPy and TensorFlow for a run; single operations take seeds of their own."""
     import numpy as np
     import tensorflow as tf
 

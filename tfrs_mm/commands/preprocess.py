@@ -28,11 +28,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "preprocess",
         "Run the Beam jobs: logs and media to TFRecords.",
-        "Input: a folder with interactions.csv (user_id, item_id, timestamp, and event, rating if there are\n"
-        "any) and items.csv (item_id, title, description, categories, image_path, audio_path, video_path,\n"
-        "relative to the folder). Output: a data folder with vocabularies, examples of every split, items\n"
-        "with their embeddings, counts, and what was rejected with its reason, written whole or not at all.\n"
-        "Options that tfrs-mm does not know go to Beam, such as --runner or --direct_num_workers.\n\n"
+        "Input: a folder with interactions.csv (user_id, item_id, timestamp, "
+        "and event, rating if there are\n"
+        "any) and items.csv (item_id, title, description, "
+        "categories, image_path, audio_path, video_path,\n"
+        "relative to the folder). "
+        "Output: a data folder with vocabularies, examples of every split, items\n"
+        "with their embeddings, counts, and what was rejected with its reason, "
+        "written whole or not at all.\n"
+        "Options that tfrs-mm does not know go to Beam, "
+        "such as --runner or --direct_num_workers.\n\n"
         "Example: tfrs-mm preprocess --input films --output data/films --weights weights",
     )
     parser.add_argument("--input", required=True, type=pathlib.Path, metavar="DIR")

@@ -12,7 +12,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "recommend",
         "Recommend items for a user or a history.",
-        "Asks the server at --url (http://host:port or grpc://host:port), or loads the newest version in\n"
+        "Asks the server at --url (http://host:port or grpc://host:port), "
+        "or loads the newest version in\n"
         "--model-dir. Prints rank, item id and score, separated by tabs.\n\n"
         "Example: tfrs-mm recommend --model-dir models/films --history 1,2,3 --k 5",
     )

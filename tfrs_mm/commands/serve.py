@@ -12,9 +12,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "serve",
         "Serve an export over REST and gRPC, as TF Serving would.",
-        "Input: a folder that `tfrs-mm export` wrote. Answers POST /v1/models/NAME:predict and the gRPC\n"
-        "PredictionService until it is stopped. Listens on the loopback address unless --host says more.\n\n"
-        "Example: tfrs-mm serve --model-dir models/films --model-name films --rest-port 8501 --grpc-port 8500",
+        "Input: a folder that `tfrs-mm export` wrote. "
+        "Answers POST /v1/models/NAME:predict and the gRPC\n"
+        "PredictionService until it is stopped. "
+        "Listens on the loopback address unless --host says more.\n\n"
+        "Example: tfrs-mm serve --model-dir models/films --model-name films --rest-port 8501 "
+        "--grpc-port 8500",
     )
     parser.add_argument("--model-dir", required=True, type=pathlib.Path, metavar="MODEL_DIR")
     parser.add_argument("--model-name", default="recommender", metavar="NAME")

@@ -1,4 +1,4 @@
-"""`tfrs-mm synthesize`: a catalogue with known tastes, media on disk, and events that follow them."""
+"""`tfrs-mm synthesize`: a catalogue with known tastes, media on disk, events that follow them."""
 
 import argparse
 import pathlib
@@ -12,9 +12,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "synthesize",
         "Write a synthetic catalogue with known tastes.",
-        "Output: interactions.csv, items.csv, and for every item a JPEG, a title and description, an MP3 and\n"
-        "an MP4. What users like can be read only from the media and their history; truth.json tells it to\n"
-        "tests and people, no job reads it. Some items are new: nobody has them before the last two events.\n\n"
+        "Output: interactions.csv, items.csv, and for every item a JPEG, "
+        "a title and description, an MP3 and\n"
+        "an MP4. What users like can be read only from the media and their history; "
+        "truth.json tells it to\n"
+        "tests and people, no job reads it. "
+        "Some items are new: nobody has them before the last two events.\n\n"
         "Example: tfrs-mm synthesize --output input --items 400 --users 800 --seed 1",
     )
     parser.add_argument("--output", required=True, type=pathlib.Path, metavar="DIR")

@@ -15,11 +15,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "train",
         "Train two-tower retrieval and the DCN-v2 ranker.",
-        "Input: a folder that `tfrs-mm preprocess` wrote. Output: a run folder with weights, item vectors,\n"
-        "TensorBoard curves and report.json, written whole or not at all. An interrupted training goes on\n"
-        "from OUTPUT.partial when the same command is given again. The configuration starts from the data\n"
+        "Input: a folder that `tfrs-mm preprocess` wrote. "
+        "Output: a run folder with weights, item vectors,\n"
+        "TensorBoard curves and report.json, written whole or not at all. "
+        "An interrupted training goes on\n"
+        "from OUTPUT.partial when the same command is given again. "
+        "The configuration starts from the data\n"
         "folder's own; the sections data and encoders cannot be changed here.\n\n"
-        "Example: tfrs-mm train --data data/films --output runs/films --set retrieval.max_epochs=30",
+        "Example: tfrs-mm train --data data/films --output runs/films "
+        "--set retrieval.max_epochs=30",
     )
     parser.add_argument("--data", required=True, type=pathlib.Path, metavar="DATA")
     parser.add_argument("--output", required=True, type=pathlib.Path, metavar="RUN")

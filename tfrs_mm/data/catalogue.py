@@ -1,4 +1,4 @@
-"""What is known of the items: the catalogue as tables by item row, and how often each was taken by when."""
+"""What is known of the items: tables by item row, and how often each item was taken by when."""
 
 import dataclasses
 import functools
@@ -120,7 +120,8 @@ class ItemCounts:
         received = {name: getattr(self, name).shape for name in wanted}
         if received != wanted:
             raise ValueError(
-                f"`counts` is [{rows}, {buckets}], so the shapes must be {wanted}, received {received}."
+                f"`counts` is [{rows}, {buckets}], so the shapes must be {wanted}, "
+                f"received {received}."
             )
         if (np.diff(self.time_edges) < 0).any():
             raise ValueError(
@@ -142,8 +143,8 @@ class ItemCounts:
         bucket = np.searchsorted(time_edges, times, side="right") - 1
         if len(bucket) and (bucket.min() < 0 or bucket.max() >= buckets):
             raise ValueError(
-                f"`times` must lie from {time_edges[0]} up to, but not including, {time_edges[-1]}; "
-                f"received {np.min(times)}..{np.max(times)}."
+                f"`times` must lie from {time_edges[0]} up to, but not including, "
+                f"{time_edges[-1]}; received {np.min(times)}..{np.max(times)}."
             )
         size = num_items + 1
         cell = np.asarray(items, dtype=np.int64) * buckets + bucket
@@ -212,19 +213,19 @@ class ItemCounts:
 
     @functools.cached_property
     def _counts_before(self) -> np.ndarray:
-        """`[num_items + 1, buckets + 1]`: column b counts what lies before the start of bucket b."""
+        """`[num_items + 1, buckets + 1]`: column b counts what lies before bucket b."""
         before = np.zeros((self.counts.shape[0], self.counts.shape[1] + 1), dtype=np.int32)
         np.cumsum(self.counts, axis=1, out=before[:, 1:])
         return before
 
 
 def even_time_edges(first_time: int, last_time: int, buckets: int) -> np.ndarray:
-    """`[buckets + 1]` int64 edges of equally long buckets that hold both times, and all between them."""
+    """`[buckets + 1]` int64 edges of equally long buckets that hold both times and all between."""
     span = int(last_time) + 1 - int(first_time)  # the last edge lies behind the last time
     if span < 1 or buckets < 1:
         raise ValueError(
-            f"there must be a bucket and `last_time` not before `first_time`, received {first_time}, "
-            f"{last_time} and {buckets} buckets."
+            "there must be a bucket and `last_time` not before `first_time`, received "
+            f"{first_time}, {last_time} and {buckets} buckets."
         )
     # In whole numbers of Python: nanoseconds since 1970 times the buckets do not fit into 64 bits.
     return np.array(
@@ -234,6 +235,6 @@ def even_time_edges(first_time: int, last_time: int, buckets: int) -> np.ndarray
 
 def _not_the_catalogue(data_dir: str | os.PathLike[str], schema: Schema, what: str) -> UserError:
     return UserError(
-        f"{data_dir}: the item records must be one for each of the rows 1..{schema.num_items}, but have "
-        f"{what}. Run `tfrs-mm preprocess` again."
+        f"{data_dir}: the item records must be one for each of the rows 1..{schema.num_items}, but "
+        f"have {what}. Run `tfrs-mm preprocess` again."
     )

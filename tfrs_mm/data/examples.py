@@ -57,7 +57,10 @@ class ExamplesSpec:
 
     @functools.cached_property
     def query(self) -> RecordSpec:
-        """Parsed: `user`; `history/item|time|event` `[batch, max_history]` and their length; ragged rest."""
+        """Parsed: `user`, history, targets, seen items.
+
+        `history/item|time|event` are `[batch, max_history]`, with their length; the rest is ragged.
+        """
         num_rows = self.schema.num_items + 1
         fields = [
             self._user(),
@@ -70,7 +73,10 @@ class ExamplesSpec:
 
     @functools.cached_property
     def item(self) -> RecordSpec:
-        """Parsed: `item`, `item_id`, `title`; embeddings `[batch, dim]`, presence; categories padded."""
+        """Parsed: `item`, `item_id`, `title`, embeddings, presence, categories.
+
+        Embeddings are `[batch, dim]`, categories are padded.
+        """
         fields = [
             Field(ITEM, "int64", limit=self.schema.num_items + 1),
             Field(ITEM_ID, "bytes"),

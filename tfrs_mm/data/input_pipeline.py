@@ -1,4 +1,4 @@
-"""Behaviour records as the models take them: endless shuffled window batches, and queries in memory."""
+"""Behaviour records as the models take them: endless shuffled window batches, queries in memory."""
 
 import dataclasses
 import os
@@ -106,8 +106,8 @@ def window_batches(
         )
     if epochs is not None and available * epochs < batch_size:
         raise UserError(
-            f"`batch_size` is {batch_size}, but {epochs} epochs of {available} windows fill no batch. "
-            "Lower `retrieval.batch_size` or train for more epochs."
+            f"`batch_size` is {batch_size}, but {epochs} epochs of {available} windows fill no "
+            "batch. Lower `retrieval.batch_size` or train for more epochs."
         )
     windows = (
         tf.data.Dataset.from_tensor_slices(paths)
@@ -129,7 +129,7 @@ def window_batches(
 
 
 def count_windows(data_dir: str | os.PathLike[str], schema: Schema) -> int:
-    """Training windows of one epoch; each is parsed, so data of another schema is found out here."""
+    """Training windows of one epoch; each is parsed, so data of another schema is found here."""
     paths = find_shards(pathlib.Path(data_dir) / BEHAVIOUR_DIR, TRAIN)
     return sum(
         len(batch[examples.USER]) for batch in read_batches(paths, ExamplesSpec(schema).window)
@@ -137,7 +137,7 @@ def count_windows(data_dir: str | os.PathLike[str], schema: Schema) -> int:
 
 
 def read_windows(data_dir: str | os.PathLike[str], schema: Schema) -> dict[str, np.ndarray]:
-    """All training windows under the keys of `window_batches`, in the order of user rows, then of time."""
+    """All training windows under the keys of `window_batches`, ordered by user row, then time."""
     paths = find_shards(pathlib.Path(data_dir) / BEHAVIOUR_DIR, TRAIN)
     columns = _read_columns(paths, ExamplesSpec(schema).window)
     # Positions of a window are ordered by time, so its first one places it among those of its user.

@@ -89,8 +89,8 @@ class RecordSpec:
         keys = [field.key for field in self.fields]
         if set(keys) != set(columns):
             raise ValueError(
-                f"a {self.name} record has the keys {keys}; missing: {sorted(set(keys) - set(columns))}, "
-                f"unknown: {sorted(set(columns) - set(keys))}."
+                f"a {self.name} record has the keys {keys}; missing: "
+                f"{sorted(set(keys) - set(columns))}, unknown: {sorted(set(columns) - set(keys))}."
             )
         count = len(columns[keys[0]])
         entries, lengths = [], {}
@@ -218,13 +218,14 @@ def _as_bytes(field: Field, value: Any) -> bytes:
 
 
 def _pad(ragged: "tf.RaggedTensor", field: Field, batch: int | None) -> "tf.Tensor":
-    """`[batch, field.width]`; a longer list is an error, for cutting it off would lose data unseen."""
+    """`[batch, field.width]`; a longer list is an error, as cutting it would lose data unseen."""
     import tensorflow as tf
 
     fits = tf.debugging.assert_less_equal(
         tf.reduce_max(ragged.row_lengths()),
         tf.constant(field.width, tf.int64),
-        message=f"`{field.key}` holds more than {field.width} values: it was written with another schema.",
+        message=f"`{field.key}` holds more than {field.width} values: "
+        "it was written with another schema.",
     )
     # Eagerly the assertion has run by now and is None.
     with tf.control_dependencies([] if fits is None else [fits]):

@@ -124,11 +124,12 @@ def read_world(directory: str | os.PathLike[str]) -> SyntheticWorld:
 
 
 def _choose_broken(world: SyntheticWorld, broken: int) -> list[tuple[int, Modality]]:
-    """The items whose file is cut off, and which of their files: complete items only, none twice."""
+    """The items with a file cut off, and which file it is: complete items only, none twice."""
     complete = np.flatnonzero(~world.missing.any(axis=1))
     if not 0 <= broken <= len(complete):
         raise UserError(
-            f"broken: must be from 0 to {len(complete)}, the items that miss no medium, received {broken}."
+            f"broken: must be from 0 to {len(complete)}, the items that miss no medium, "
+            f"received {broken}."
         )
     kinds = list(_FILES)
     return [
@@ -196,11 +197,14 @@ def _readme(world: SyntheticWorld, seed: int, num_broken: int) -> str:
     )
     return f"""# Synthetic catalogue, seed {seed}
 
-{len(world.user_ids)} users, {len(world.item_ids)} items, {len(world.event_users)} events, all made up.
+{len(world.user_ids)} users, {len(world.item_ids)} items, {len(world.event_users)} events, \
+all made up.
 
-- `interactions.csv`: user_id, item_id, event ({", ".join(EVENT_KINDS)}), rating (1 to 5, with `rate` only),
+- `interactions.csv`: user_id, item_id, event ({", ".join(EVENT_KINDS)}), \
+rating (1 to 5, with `rate` only),
   timestamp (Unix seconds); in the order of time, no pair of user and item twice.
-- `items.csv`: item_id, title, description, image_path, audio_path, video_path. An empty cell means that the
+- `items.csv`: item_id, title, description, image_path, audio_path, video_path. \
+An empty cell means that the
   item has no such medium: {int(world.missing.any(axis=1).sum())} items miss one.
 - `images/`, `audio/`, `video/`: the files, {num_broken} of them cut off on purpose.
 - `truth.json`: everything below that is hidden, for tests and notebooks only.
@@ -209,9 +213,13 @@ Every item has one hidden class of each modality, drawn independently:
 
 {classes}
 
-Ids are random and there is no category column. A user likes one class of each modality in one mood and
-another in the other mood, with weights of her own, and stays in a mood for a stretch of events; an event is
-drawn from a sharp softmax over the weighted matches. {int(world.is_cold.sum())} items are new releases: they
-occur only among the last two events of a user, so that under leave-one-out none of them has an interaction
+Ids are random and there is no category column. \
+A user likes one class of each modality in one mood and
+another in the other mood, with weights of her own, and stays in a mood for a stretch of events; \
+an event is
+drawn from a sharp softmax over the weighted matches. \
+{int(world.is_cold.sum())} items are new releases: they
+occur only among the last two events of a user, \
+so that under leave-one-out none of them has an interaction
 in training.
 """

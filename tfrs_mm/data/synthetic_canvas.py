@@ -67,7 +67,7 @@ def to_pixels(canvas: np.ndarray) -> np.ndarray:
 
 
 def vary(rng: np.random.Generator, palette: Sequence[str]) -> np.ndarray:
-    """A palette of `#rrggbb` as `[colours, 3]` from 0 to 1, every colour a little off its own way."""
+    """A palette of `#rrggbb` as `[colours, 3]` from 0 to 1, each colour varied on its own."""
     varied = []
     for code in palette:
         red, green, blue = (int(code[start : start + 2], 16) / 255.0 for start in (1, 3, 5))

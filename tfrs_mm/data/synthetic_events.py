@@ -81,7 +81,7 @@ def draw_events(
 
 
 def _draw_times(rng: np.random.Generator, moods: np.ndarray) -> np.ndarray:
-    """Strictly increasing Unix seconds: a stretch of one mood takes days, stretches lie months apart."""
+    """Strictly increasing Unix seconds: a mood's stretch takes days, stretches lie months apart."""
     num_old = len(moods) - NEW_EVENTS
     stretch = np.concatenate([[0], np.cumsum(np.diff(moods[:num_old]) != 0)])
     starts = np.sort(rng.uniform(_START_TIME, _RELEASE_TIME - 10 * _DAY_S, stretch[-1] + 1))

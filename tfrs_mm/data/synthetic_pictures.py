@@ -1,4 +1,4 @@
-"""Pictures in six styles, each with a palette and a motif of its own; no two of a style are alike."""
+"""Pictures in six styles, each with its own palette and motif; no two of a style are alike."""
 
 from collections.abc import Callable
 

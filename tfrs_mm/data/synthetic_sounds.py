@@ -1,4 +1,4 @@
-"""Sounds of six kinds, told apart by timbre and tempo; pitch, rhythm and loudness vary within a kind."""
+"""Six kinds of sounds, told apart by timbre and tempo; each varies in pitch, rhythm, loudness."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Titles and descriptions on eight topics: words of the topic among words that every topic shares."""
+"""Titles and descriptions on eight topics: words of the topic among words that all topics share."""
 
 import dataclasses
 
@@ -60,11 +60,14 @@ def _with_articles(text: str) -> str:
     return " ".join(words)
 
 
+# fmt: off
 _MANNERS = (
-    "slowly", "with care", "at last", "against all advice", "without hurry", "for the first time", "by hand",
+    "slowly", "with care", "at last", "against all advice", "without hurry", "for the first time",
+    "by hand",
 )
 _TIMES = (
-    "one long winter", "a single weekend", "last summer", "a whole year", "a quiet week", "one busy evening",
+    "one long winter", "a single weekend", "last summer", "a whole year", "a quiet week",
+    "one busy evening",
 )
 _FORMS = ("story", "film", "guide", "collection", "portrait", "series", "special")
 
@@ -79,7 +82,8 @@ _TITLES = (
     "the {quality} {place}",
 )
 _SENTENCES = (
-    "a {kind} about a {person} who learns to {verb} the {adjective} {noun} in the {place}, {manner}.",
+    "a {kind} about a {person} who learns to {verb} the {adjective} {noun} in the {place}, "
+    "{manner}.",
     "over {when} a {quality} {person} has to {verb} every {noun} and {act} the {thing}.",
     "this {kind} follows the {noun}, the {thing} and the {adjective} {item} through {when}.",
     "nobody at the {place} knew how to {verb} a {adjective} {noun} until the {person} came.",
@@ -131,8 +135,8 @@ _TOPICS: dict[str, _Topic] = {
     "football": _Topic(
         nouns=(
             "goal", "match", "penalty", "league", "trophy", "striker", "tackle", "stadium",
-            "team", "season", "cup final", "corner kick", "header", "derby", "free kick", "kick-off",
-            "championship",
+            "team", "season", "cup final", "corner kick", "header", "derby", "free kick",
+            "kick-off", "championship",
         ),
         adjectives=(
             "unbeaten", "athletic", "winning", "offensive", "defensive", "sporting", "injured",
@@ -249,4 +253,5 @@ _TOPICS: dict[str, _Topic] = {
         ),
     ),
 }
+# fmt: on
 TEXT_TOPICS = tuple(_TOPICS)

@@ -187,8 +187,8 @@ def _check(num_items: int, num_users: int, seed: int, events_per_user: Sequence[
     if not _suffices(num_items, most):
         needed = next(size for size in itertools.count(1) if _suffices(size, most))
         faults.append(
-            f"num_items: must be at least {needed}, for users with {most} events who never meet an item "
-            f"twice, received {num_items}"
+            f"num_items: must be at least {needed}, "
+            f"for users with {most} events who never meet an item twice, received {num_items}"
         )
     if num_users < _MIN_USERS:
         faults.append(f"num_users: must be at least {_MIN_USERS}, received {num_users}")

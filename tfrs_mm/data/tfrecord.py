@@ -110,7 +110,8 @@ def find_shards(directory: str | os.PathLike[str], prefix: str) -> list[str]:
     totals = sorted({int(match[2]) for match in matches})
     if not totals:
         raise UserError(
-            f"{directory} holds no {prefix}-*{_SUFFIX}. Give a folder that `tfrs-mm preprocess` wrote."
+            f"{directory} holds no {prefix}-*{_SUFFIX}. "
+            "Give a folder that `tfrs-mm preprocess` wrote."
         )
     if len(totals) > 1:
         raise UserError(

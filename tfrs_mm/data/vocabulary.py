@@ -48,7 +48,8 @@ class Vocabulary:
         if illegal:
             raise UserError(
                 "ids must not be empty nor hold line breaks or control characters; "
-                f"received {len(illegal)} that do, such as {illegal[:_SHOWN]}. Correct them in the input."
+                f"received {len(illegal)} that do, such as {illegal[:_SHOWN]}. "
+                "Correct them in the input."
             )
         if len(self._row_of) != len(self.ids):
             seen: set[str] = set()
@@ -154,7 +155,7 @@ class Vocabulary:
         return np.fromiter((row_of.get(value, UNKNOWN_ROW) for value in values), np.int64, count)
 
     def _rows_of_arrow(self, values: Any) -> np.ndarray:
-        """Each distinct value is looked up once, so a batch never costs a pass over the whole vocabulary."""
+        """Looks each distinct value up once, so no batch costs a pass over the vocabulary."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

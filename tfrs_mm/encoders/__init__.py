@@ -1,4 +1,4 @@
-"""From a canonical input to one embedding: pretrained encoders, and small ones trained on a catalogue."""
+"""From a canonical input to one embedding: pretrained encoders, and small ones to be trained."""
 
 from tfrs_mm.encoders.audio import MusicnnAudioEncoder
 from tfrs_mm.encoders.base import Encoder, export_encoder

@@ -53,7 +53,7 @@ class MusicnnAudioEncoder(Encoder):
         return self._norm(hidden, 10)
 
     def _front(self, frames: tf.Tensor) -> tf.Tensor:
-        """`[batch, time, mel, 1]` to `[batch, time, 561]`: the largest answer over the frequencies."""
+        """`[batch, time, mel, 1]` to `[batch, time, 561]`: the largest answer over frequencies."""
         padded = tf.pad(frames, [[0, 0], [3, 3], [0, 0], [0, 0]])
         answers = []
         for index in (0, 1):
@@ -79,14 +79,14 @@ class MusicnnAudioEncoder(Encoder):
         return self._norm(tf.nn.relu(extreme + self._biases[index]), index + 1)
 
     def _middle(self, front: tf.Tensor) -> tf.Tensor:
-        """`[batch, time, 561]` to `[batch, time, 561 + 3 * 64]`: all three layers beside the front end."""
+        """`[batch, time, 561]` to `[batch, time, 561 + 3 * 64]`: front end and all three layers."""
         first = self._over_time(front, 5)
         second = self._over_time(first, 6) + first
         third = self._over_time(second, 7) + second
         return tf.concat([front, first, second, third], axis=-1)
 
     def _over_time(self, maps: tf.Tensor, index: int) -> tf.Tensor:
-        """A convolution over 7 steps of time and all channels, `[batch, time, channels]` to `[.., 64]`."""
+        """Convolves 7 steps of time and all channels, `[batch, time, channels]` to `[.., 64]`."""
         padded = tf.pad(maps, [[0, 0], [3, 3], [0, 0]])
         answer = tf.nn.conv2d(padded[..., None], self._kernels[index], strides=1, padding="VALID")
         return self._norm(tf.nn.relu(answer[:, :, 0] + self._biases[index]), index + 1)

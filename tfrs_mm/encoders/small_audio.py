@@ -1,4 +1,4 @@
-"""A small sound encoder to train on the catalogue itself: three convolutions over a log-mel patch."""
+"""A small sound encoder to train on the catalogue: three convolutions over a log-mel patch."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""A small text encoder to train on the catalogue itself: a bag of hashed words, rare ones weighing more."""
+"""A small text encoder to train on the catalogue: a bag of hashed words, rare ones weigh more."""
 
 import numpy as np
 import tensorflow as tf

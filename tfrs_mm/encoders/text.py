@@ -60,7 +60,7 @@ class MiniLmTextEncoder(Encoder):
         return tf.math.l2_normalize(total, axis=1)  # the mean's length does not matter
 
     def tokenize(self, texts: tf.Tensor) -> tf.Tensor:
-        """`[batch, tokens]` int32 with [CLS] before, [SEP] behind, padded to the longest, at most 256."""
+        """`[batch, tokens]` int32: [CLS], words, [SEP], padded to the longest, at most 256."""
         words = self._tokenizer.tokenize(texts)[:, : _MAX_TOKENS - 2]
         rows = tf.shape(texts)[0]
         cls, sep = tf.fill([rows, 1], _CLS), tf.fill([rows, 1], _SEP)
@@ -73,7 +73,7 @@ class MiniLmTextEncoder(Encoder):
         return self._normalize(words + positions + kind, "embeddings.LayerNorm")
 
     def _layer(self, states: tf.Tensor, penalty: tf.Tensor, prefix: str) -> tf.Tensor:
-        """One Transformer block, normalised after each part; `penalty` is `[batch, 1, 1, tokens]`."""
+        """A Transformer block, normalised after each part; `penalty` is `[batch, 1, 1, tokens]`."""
         query, key, value = (
             self._split_heads(self._dense(states, f"{prefix}attention.self.{part}"))
             for part in ("query", "key", "value")

@@ -42,7 +42,10 @@ class TrainableEncoder(Encoder):
         raise NotImplementedError
 
     def count(self, inputs: tf.Tensor) -> None:
-        """Takes from all training inputs what is counted and not learnt; nothing, unless a subclass says."""
+        """Takes from all training inputs what is counted and not learnt.
+
+        Nothing, unless a subclass says.
+        """
 
     def batch_norms(self) -> list[tf.keras.layers.BatchNormalization]:
         """The layers whose running statistics must be taken after training."""

@@ -99,7 +99,8 @@ class Recommender(tf.Module):
                 message=f"{name} must have one row for each {signatures.USER_ID}",
             )
             for name, ids in (
-                (signatures.HISTORY_ITEM_IDS, history_ids), (signatures.EXCLUDE_ITEM_IDS, exclude_ids)
+                (signatures.HISTORY_ITEM_IDS, history_ids),
+                (signatures.EXCLUDE_ITEM_IDS, exclude_ids),
             )
         ]  # fmt: skip
         # Nothing else may run first and fail with words of its own.

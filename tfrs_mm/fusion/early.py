@@ -64,7 +64,7 @@ class GatedFusion(tf.keras.layers.Layer):
 
 
 class ConcatFusion(tf.keras.layers.Layer):
-    """All modalities side by side through one dense layer, with a learned vector for each absent one."""
+    """All modalities side by side through one dense layer, a learned vector for each absent one."""
 
     def __init__(self, dim: int, **kwargs: object) -> None:
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""The modalities of a batch of items, which of them are there, and hiding some of them in training."""
+"""The modalities of a batch of items, which are present, and hiding some of them in training."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class ModalityBatch(NamedTuple):
     present: tf.Tensor
 
     def replace_absent_values(self, value: float) -> "ModalityBatch":
-        """The same batch with `value` at every absent place; no fusion may give another result for it."""
+        """The same batch with `value` at every absent place; no fusion's result may change."""
         return ModalityBatch(tf.where(self.present[..., None], self.values, value), self.present)
 
 

@@ -1,4 +1,4 @@
-"""The exact index: a matrix product and a top-k, in plain TensorFlow operations that load anywhere."""
+"""The exact index: matrix product and top-k, in plain TensorFlow operations that load anywhere."""
 
 import numpy as np
 import tensorflow as tf

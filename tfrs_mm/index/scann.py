@@ -49,8 +49,8 @@ class ScannIndex(tf.Module):
         size = corpus.shape[0]
         if size < _MINIMUM:
             raise UserError(
-                f"`index.kind` is scann, but the corpus has {size} items and ScaNN needs {_MINIMUM}. "
-                "Choose the exact index, which is faster for so few."
+                f"`index.kind` is scann, but the corpus has {size} items and ScaNN needs "
+                f"{_MINIMUM}. Choose the exact index, which is faster for so few."
             )
         leaves = leaves or (round(math.sqrt(size)) if size >= _PARTITION_FROM else 1)
         searched = leaves_to_search or max(leaves // 10, min(leaves, 10))

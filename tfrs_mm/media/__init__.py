@@ -1,4 +1,4 @@
-"""Bytes of pictures, sounds and films to canonical arrays. No TensorFlow: a job's workers start fast."""
+"""Bytes of pictures, sounds and films to canonical arrays; no TensorFlow, so workers start fast."""
 
 from tfrs_mm.media.audio import decode_audio, log_mel, patches
 from tfrs_mm.media.errors import MediaError

@@ -15,7 +15,7 @@ KINDS = ("image", "text", "audio", "video")
 
 @dataclasses.dataclass
 class TextsOnly:
-    """Stands for the sample of a catalogue: some texts, of which some can be read, and nothing else."""
+    """Stands for a catalogue's sample: some texts, of which some can be read, and nothing else."""
 
     readable: int = 12
 

@@ -1,4 +1,4 @@
-"""What holds for pictures, texts, sounds and clips alike: plain features find the hidden class again."""
+"""For pictures, texts, sounds and clips alike: plain features find the hidden class again."""
 
 import dataclasses
 import itertools

@@ -26,7 +26,7 @@ def events_of(world: SyntheticWorld) -> list[np.ndarray]:
 
 
 def ranks(world: SyntheticWorld, scores_of) -> tuple[np.ndarray, np.ndarray]:
-    """Of each user's last item: its rank among what she had not seen (0 is best), and whether it is cold."""
+    """Of each user's last item: its rank among those unseen (0 is best), and whether it is cold."""
     found, cold = [], []
     for user, events in enumerate(events_of(world)):
         *seen, target = world.event_items[events]

@@ -56,7 +56,8 @@ def test_a_process_with_tensorflow_alone_loads_it_and_gives_the_same_answer(exac
         "f = m.signatures['serving_default']\n"
         "none = tf.constant([['']])\n"
         "a = f(user_id=tf.constant(['user-3']), history_item_ids=none, exclude_item_ids=none)\n"
-        "assert not [n for n in sys.modules if n.split('.')[0] in ('tfrs_mm', 'scann', 'tensorflow_recommenders')]\n"
+        "assert not [n for n in sys.modules if n.split('.')[0] in "
+        "('tfrs_mm', 'scann', 'tensorflow_recommenders')]\n"
         "print(json.dumps([i.decode() for i in a['item_ids'][0].numpy()]))"
     )
     answer = subprocess.run(
