@@ -120,6 +120,9 @@ class RankingConfig:
     """The DCN-v2 ranker over what retrieval returned."""
 
     candidates: int = 200
+    # Newest share of each user's training events that retrieval leaves to the ranker; with 0 both
+    # learn from all of them.
+    holdout: float = 0.1
     cross_layers: int = 2
     projection_dim: int = 32  # rank of a cross layer's kernel; 0 is full
     hidden: tuple[int, ...] = (64,)
@@ -354,6 +357,7 @@ def _illegal_values(config: Config) -> list[str]:
         "fusion.id_dropout": config.fusion.id_dropout,
         "retrieval.dropout": retrieval.dropout,
         "ranking.dropout": ranking.dropout,
+        "ranking.holdout": ranking.holdout,
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)

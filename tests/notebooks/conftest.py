@@ -56,4 +56,5 @@ def _first_picture(input_dir: pathlib.Path) -> pathlib.Path:
     import csv
 
     with open(input_dir / "items.csv", encoding="utf-8", newline="") as file:
-        return input_dir / next(line["image_path"] for line in csv.DictReader(file) if line["image_path"])
+        paths = (line["image_path"] for line in csv.DictReader(file))
+        return input_dir / next(path for path in paths if path)

@@ -15,7 +15,9 @@ def execute() -> Any:
     """The notebook with its outputs, run in its own folder."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     resources = {"metadata": {"path": str(NOTEBOOK.parent)}}
-    client = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources)
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources=resources
+    )
     return client.execute()
 
 

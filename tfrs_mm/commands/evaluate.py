@@ -17,10 +17,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "evaluate",
         "Measure a run on held-out interactions.",
-        "Every item of the catalogue is a candidate, items the user has had are excluded. Prints recall,\n"
-        "NDCG, MRR and coverage with 95% bootstrap intervals over users, and the same for cold items (those\n"
-        "without an interaction in training) and warm ones. --predictions writes the lists as CSV:\n"
-        "user_id,rank,item_id,score, up to 100 items a user.\n\n"
+        "Every item of the catalogue is a candidate, items the user has had are excluded. Prints\n"
+        "recall, NDCG, MRR and coverage with 95% bootstrap intervals over users, and the same for\n"
+        "cold items (those without an interaction in training) and warm ones. --predictions\n"
+        "writes the lists as CSV: user_id,rank,item_id,score, up to 100 items a user.\n\n"
         "Example: tfrs-mm evaluate --run runs/films --stage ranking --predictions films.csv",
     )
     parser.add_argument("--run", required=True, type=pathlib.Path, metavar="RUN", dest="run_dir")

@@ -17,7 +17,8 @@ class Reduction:
     Attributes:
         mean: `[dim]`.
         components: `[dim, reduced]`, orthonormal columns, leading component first.
-        scale: what a reduced vector is divided by, so that the mean square of its entries is one.
+        scale: what a reduced vector is divided by, so that the mean square of its length is one:
+            the content of an item then starts with no more weight than its id and its categories.
     """
 
     mean: np.ndarray
@@ -67,5 +68,5 @@ def fit_reduction(embeddings: np.ndarray, present: np.ndarray, dim: int) -> Redu
     # The sign of an eigenvector is arbitrary; the largest entry is made positive.
     signs = np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(len(order))]) if order else 1.0
     components[:, : len(order)] = chosen * signs
-    scale = float(np.sqrt(np.mean((centred @ components) ** 2)))
+    scale = float(np.sqrt(np.mean(np.sum((centred @ components) ** 2, axis=1))))
     return Reduction(mean, components, scale if scale > 0 else 1.0)

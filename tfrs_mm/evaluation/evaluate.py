@@ -1,4 +1,4 @@
-"""A recommender against a split: every item of the corpus is a candidate, seen items are excluded."""
+"""A recommender against a split: every item is a candidate, what the user has had is left out."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

@@ -5,5 +5,6 @@ from tfrs_mm.ranking.popularity import bucket_of, popularity_table
 from tfrs_mm.ranking.ranker import RankingModel, build_ranker
 
 __all__ = [
-    "RankingModel", "RankingTables", "bucket_of", "build_ranker", "candidate_features", "popularity_table",
+    "RankingModel", "RankingTables", "bucket_of", "build_ranker", "candidate_features",
+    "popularity_table",
 ]  # fmt: skip

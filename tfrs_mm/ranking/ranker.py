@@ -29,7 +29,7 @@ class Standardise(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def fit(self, features: tf.Tensor) -> None:
-        """Takes mean and deviation from `[examples, size]`; a feature that never varies is only centred."""
+        """Takes mean and deviation from `[examples, size]`; what never varies is only centred."""
         if not self.built:
             self.build(features.shape)
         mean, variance = tf.nn.moments(features, axes=[0])

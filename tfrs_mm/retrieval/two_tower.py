@@ -140,7 +140,7 @@ class QueryModel(tf.Module):
         return last_place(queries, lengths)
 
     def every_place(self, history: tf.Tensor) -> tf.Tensor:
-        """`[batch, time]` rows to `[batch, time + 1, dim]`: the query before and after each item."""
+        """`[batch, time]` rows to `[batch, time + 1, dim]`: queries before and after each item."""
         return self._user_tower(tf.gather(self.item_vectors, history), training=False)
 
 

@@ -50,7 +50,7 @@ class ItemTables:
 
 
 class ItemTower(tf.keras.layers.Layer):
-    """Id, modalities and categories of an item as one vector: their sum, and a small correction to it."""
+    """Id, modalities and categories as one vector: their sum, and a small correction to it."""
 
     def __init__(
         self,
@@ -81,8 +81,9 @@ class ItemTower(tf.keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self._settings = {
-            "num_rows": num_rows, "dim": dim, "fusion": fusion, "modality_dropout": modality_dropout,
-            "id_dropout": id_dropout, "categories": dict(categories), "normalize": normalize, "seed": seed,
+            "num_rows": num_rows, "dim": dim, "fusion": fusion,
+            "modality_dropout": modality_dropout, "id_dropout": id_dropout,
+            "categories": dict(categories), "normalize": normalize, "seed": seed,
             "dropout": dropout,
         }  # fmt: skip
         self._normalize = normalize

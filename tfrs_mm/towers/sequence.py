@@ -64,7 +64,8 @@ class CausalTransformer(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self._settings = {
-            "dim": dim, "layers": layers, "heads": heads, "max_length": max_length, "dropout": dropout,
+            "dim": dim, "layers": layers, "heads": heads, "max_length": max_length,
+            "dropout": dropout,
         }  # fmt: skip
         self._input_dropout = tf.keras.layers.Dropout(dropout)
         self._blocks = [

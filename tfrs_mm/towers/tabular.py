@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 class CategoryEmbedding(tf.keras.layers.Layer):
-    """The mean of the embeddings of an item's values in one category column; zeros where it has none."""
+    """The mean embedding of an item's values in one category column; zeros where it has none."""
 
     def __init__(self, size: int, dim: int, **kwargs: object) -> None:
         super().__init__(**kwargs)

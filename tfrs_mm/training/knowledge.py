@@ -1,4 +1,4 @@
-"""A data folder as training needs it: the catalogue, its reduced embeddings, counts, and what is cold."""
+"""A data folder as training needs it: catalogue, reduced embeddings, counts, and what is cold."""
 
 import dataclasses
 import os
@@ -61,8 +61,9 @@ def read_knowledge(data_dir: str | os.PathLike[str]) -> Knowledge:
     schema = Schema.read(data_dir / "schema.json")
     if schema.fingerprint() != manifest["schema"]:
         raise UserError(
-            f"{data_dir}: schema.json has the fingerprint {schema.fingerprint()}, the manifest says "
-            f"{manifest['schema']}. The folder was put together from two runs; preprocess again."
+            f"{data_dir}: schema.json has the fingerprint {schema.fingerprint()}, the manifest "
+            f"says {manifest['schema']}. The folder was put together from two runs; "
+            "preprocess again."
         )
     return Knowledge(
         data_dir=data_dir,
@@ -76,7 +77,7 @@ def read_knowledge(data_dir: str | os.PathLike[str]) -> Knowledge:
 
 
 def fit_reductions(knowledge: Knowledge, dim: int) -> dict[Modality, Reduction]:
-    """Principal components of each modality over the whole catalogue; no interaction is looked at."""
+    """Principal components of each modality over the catalogue; no interaction is looked at."""
     catalogue = knowledge.catalogue
     return {
         modality: fit_reduction(catalogue.embeddings[modality], catalogue.present[:, place], dim)

@@ -1,4 +1,4 @@
-"""One fit: validate after each epoch, keep the best weights, stop early, go on after an interruption."""
+"""One fit: validate each epoch, keep the best weights, stop early, go on after an interruption."""
 
 import os
 import pathlib
@@ -116,7 +116,8 @@ class ShowProgress(tf.keras.callbacks.Callback):
         """Keras's hook."""
         loss = float((logs or {}).get("loss", np.nan))
         self._progress.advance(
-            note=f"loss {loss:.3f}, epoch {self._keep_best.epochs_done + 1}, best {self._keep_best.best:.4f}"
+            note=f"loss {loss:.3f}, epoch {self._keep_best.epochs_done + 1}, "
+            f"best {self._keep_best.best:.4f}"
         )
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What the ranker learns from: positives of the training range among what retrieval returned for them."""
+"""What the ranker learns from: positives among what retrieval returned for them."""
 
 import dataclasses
 
@@ -143,6 +143,6 @@ def _items_of_users(windows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
 
 
 def _draw(rows: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
-    """`[batch, size]` places of filled candidates, without replacement; empty ones only if too few."""
+    """`[batch, size]` places of filled candidates, each once; empty ones only if too few."""
     keys = generator.random(rows.shape) + (rows == 0)
     return np.argsort(keys, axis=1)[:, :size]

@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
-from tfrs_mm.data.input_pipeline import read_queries, read_windows
+from tfrs_mm.data.examples import IS_TARGET
+from tfrs_mm.data.input_pipeline import read_queries
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
@@ -47,6 +48,7 @@ def train_ranking(
     config: Config,
     query_model: QueryModel,
     tables: RankingTables,
+    windows: dict[str, np.ndarray],
     work_dir: pathlib.Path,
 ) -> TrainedStage:
     """Fits the ranker, stopped by validation NDCG@10 of both stages together.
@@ -54,16 +56,24 @@ def train_ranking(
     The untrained ranker, which keeps the order of retrieval, is validated first: what is kept is
     never worse than it on the validation queries.
 
+    Args:
+        knowledge: of the data folder.
+        config: the whole tree.
+        query_model: the trained first stage.
+        tables: see `make_ranking_tables`.
+        windows: of `read_windows`, the positives marked as targets.
+        work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
+
     Raises:
-        UserError: no training event has a history to rank for.
+        UserError: no positive has a history to rank for.
     """
     settings, seed = config.ranking, config.training.seed
     index = ExactIndex(query_model.item_vectors)
-    windows = read_windows(knowledge.data_dir, knowledge.schema)
-    if not windows["is_target"][:, 1:].any():
+    if not windows[IS_TARGET][:, 1:].any():
         raise UserError(
-            f"{knowledge.data_dir}: no user has two training events, so there is nothing to rank for. "
-            "Give more interactions."
+            f"{knowledge.data_dir}: no training event that is left to the ranker has one before "
+            "it. Give more interactions, or another `ranking.holdout` than "
+            f"{settings.holdout}."
         )
     examples = mine_examples(
         TwoStage(query_model, index, None, settings.candidates),

@@ -12,6 +12,7 @@ from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.retrieval import QueryModel, TwoTowerModel, build_two_tower
 from tfrs_mm.towers import ItemTables
+from tfrs_mm.training.holdout import Holdout
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
 from tfrs_mm.training.strategy import make_strategy
@@ -39,15 +40,18 @@ class TrainedStage:
     resumed: bool
 
 
-def make_item_tables(knowledge: Knowledge, values: np.ndarray) -> ItemTables:
+def make_item_tables(
+    knowledge: Knowledge, values: np.ndarray, target_counts: np.ndarray
+) -> ItemTables:
     """What the item tower reads of every item.
 
     Args:
         knowledge: of the data folder.
         values: `[items + 1, modality, reduced_dim]`.
+        target_counts: `[items + 1]`, how often each row is a target of retrieval's training.
     """
     catalogue = knowledge.catalogue
-    return ItemTables(values, catalogue.present, catalogue.categories, knowledge.warm)
+    return ItemTables(values, catalogue.present, catalogue.categories, target_counts > 0)
 
 
 def corpus_vectors(model: TwoTowerModel, num_rows: int) -> np.ndarray:
@@ -76,7 +80,12 @@ def make_optimizer(
 
 
 def train_retrieval(
-    knowledge: Knowledge, config: Config, values: np.ndarray, work_dir: pathlib.Path
+    knowledge: Knowledge,
+    config: Config,
+    values: np.ndarray,
+    holdout: Holdout,
+    target_counts: np.ndarray,
+    work_dir: pathlib.Path,
 ) -> TrainedStage:
     """Fits the two towers, stopped by validation NDCG@10.
 
@@ -84,17 +93,19 @@ def train_retrieval(
         knowledge: of the data folder.
         config: the whole tree.
         values: `[items + 1, modality, reduced_dim]`, see `reduced_values`.
+        holdout: events that are no targets here.
+        target_counts: `[items + 1]`, how often each row is one.
         work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
     """
     settings, schema = config.retrieval, knowledge.schema
     strategy = make_strategy(config.training.strategy, settings.batch_size)
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
-    dataset = window_batches(
-        knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed
+    dataset = holdout.without(
+        window_batches(knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed)
     )
     with strategy.scope():
         model = build_two_tower(
-            config, schema, make_item_tables(knowledge, values), knowledge.target_counts
+            config, schema, make_item_tables(knowledge, values, target_counts), target_counts
         )
         optimizer = make_optimizer(
             settings.learning_rate, settings.weight_decay, settings.average_decay

@@ -4,6 +4,7 @@ RUN/manifest.json config.json schema.json report.json
     retrieval/ ranking/          weights, TensorFlow checkpoints
     item_vectors.npy             [items + 1, dim], the item tower's
     modality_values.npy          [items + 1, modality, reduced_dim]
+    target_counts.npy            [items + 1], targets of retrieval's training
     reductions/<modality>.npz    how the latter were made
     tensorboard/                 curves of both fits
 """
@@ -23,12 +24,15 @@ import tensorflow as tf
 from tfrs_mm import _runtime
 from tfrs_mm.artefacts import fingerprint_tree, read_manifest, write_json, write_manifest
 from tfrs_mm.config import Config, load_config
+from tfrs_mm.data.examples import IS_TARGET
+from tfrs_mm.data.input_pipeline import read_windows
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.ranking import build_ranker
 from tfrs_mm.retrieval import QueryModel, build_two_tower
 from tfrs_mm.schema import Modality
+from tfrs_mm.training.holdout import Holdout, count_targets
 from tfrs_mm.training.knowledge import Knowledge, fit_reductions, read_knowledge, reduced_values
 from tfrs_mm.training.ranking import make_ranking_tables, train_ranking
 from tfrs_mm.training.retrieval import corpus_vectors, make_item_tables, train_retrieval
@@ -92,14 +96,20 @@ def train(
     dim = config.fusion.reduced_dim
     reductions = fit_reductions(knowledge, dim)
     values = reduced_values(knowledge, reductions, dim)
-    retrieval = train_retrieval(knowledge, config, values, work_dir)
+    windows = read_windows(data_dir, knowledge.schema)
+    holdout = Holdout.of_newest(windows, config.ranking.holdout, config.training.seed)
+    held = holdout.is_held(windows)
+    target_counts = count_targets(windows, windows[IS_TARGET] & ~held, knowledge.schema.num_items)
+    retrieval = train_retrieval(knowledge, config, values, holdout, target_counts, work_dir)
     item_vectors = corpus_vectors(retrieval.model, knowledge.schema.num_items + 1)
     retrieval_seconds = time.monotonic() - started
 
     started = time.monotonic()
     query_model = QueryModel(retrieval.model.user_tower, item_vectors)
     tables = make_ranking_tables(knowledge, item_vectors, values)
-    ranking = train_ranking(knowledge, config, query_model, tables, work_dir)
+    if config.ranking.holdout > 0:
+        windows = windows | {IS_TARGET: held}
+    ranking = train_ranking(knowledge, config, query_model, tables, windows, work_dir)
     report = {
         "validation_ndcg@10": {"retrieval": retrieval.best, "ranking": ranking.best},
         "epochs": {"retrieval": retrieval.epochs, "ranking": ranking.epochs},
@@ -112,6 +122,7 @@ def train(
     tf.train.Checkpoint(model=ranking.model).write(str(work_dir / "ranking" / "weights"))
     np.save(work_dir / "item_vectors.npy", item_vectors)
     np.save(work_dir / "modality_values.npy", values)
+    np.save(work_dir / "target_counts.npy", target_counts)
     (work_dir / "reductions").mkdir(exist_ok=True)
     for modality, reduction in reductions.items():
         np.savez(work_dir / "reductions" / f"{modality.value}.npz", **dataclasses.asdict(reduction))
@@ -162,9 +173,9 @@ def load_run(
     if without:
         knowledge, values = _take_away(knowledge, values, without)
 
-    two_tower = build_two_tower(
-        config, knowledge.schema, make_item_tables(knowledge, values), knowledge.target_counts
-    )
+    counts = np.load(run_dir / "target_counts.npy", allow_pickle=False)
+    tables = make_item_tables(knowledge, values, counts)
+    two_tower = build_two_tower(config, knowledge.schema, tables, counts)
     _restore(two_tower, run_dir / "retrieval" / "weights")
     if without:
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
@@ -204,7 +215,8 @@ def _restore(model: tf.keras.Model, path: pathlib.Path) -> None:
         status.assert_existing_objects_matched()
     except AssertionError as error:
         raise UserError(
-            f"{path} does not hold the weights of this version's model. Train again with `tfrs-mm train`."
+            f"{path} does not hold the weights of this version's model. "
+            "Train again with `tfrs-mm train`."
         ) from error
     status.expect_partial()
 
@@ -217,8 +229,8 @@ def _work_folder(run_dir: pathlib.Path, made_from: dict[str, str]) -> pathlib.Pa
         left = json.loads(marker.read_text("utf-8")) if marker.is_file() else {}
         if left != made_from:
             raise UserError(
-                f"{work_dir} holds an interrupted training from other data or another configuration. "
-                "Remove it to start anew."
+                f"{work_dir} holds an interrupted training from other data or another "
+                "configuration. Remove it to start anew."
             )
     else:
         work_dir.mkdir(parents=True)

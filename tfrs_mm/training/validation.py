@@ -12,7 +12,7 @@ from tfrs_mm.ranking import bucket_of
 
 
 def request_buckets(queries: Queries, time_edges: np.ndarray) -> np.ndarray:
-    """The popularity that each query may know: up to its last known event, never its target's time."""
+    """The popularity that each query may know: up to its last event, never its target's time."""
     last = np.maximum(queries.history_length - 1, 0)
     times = queries.history_times[np.arange(len(last)), last]
     return np.where(queries.history_length > 0, bucket_of(times, time_edges), 0).astype(np.int32)

@@ -15,12 +15,12 @@ def test_distances_between_items_survive_if_all_components_are_kept(items):
     np.testing.assert_allclose(np.linalg.norm(reduced[0] - reduced[1:], axis=1), wanted, rtol=1e-3)
 
 
-def test_the_mean_of_the_catalogue_is_taken_away_and_the_scale_is_one():
+def test_the_mean_of_the_catalogue_is_taken_away_and_lengths_are_about_one():
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(300, 6)) * [5, 3, 1, 1, 1, 1] + 7.0
     reduced = fit_reduction(rows, np.ones(300, bool), 4).apply(rows, np.ones(300, bool))
     np.testing.assert_allclose(reduced.mean(axis=0), 0, atol=1e-5)
-    np.testing.assert_allclose(np.mean(reduced**2), 1, atol=1e-5)
+    np.testing.assert_allclose(np.mean(np.sum(reduced**2, axis=1)), 1, atol=1e-5)
     assert np.all(np.diff(reduced.var(axis=0)) <= 1e-6)  # leading component first
 
 
@@ -38,8 +38,8 @@ def test_absent_items_take_no_part_and_are_zeros():
 def test_missing_components_are_zeros():
     rows = np.array([[1.0, 0, 0], [3.0, 0, 0]])
     reduced = fit_reduction(rows, np.array([True, True]), 2).apply(rows, np.array([True, True]))
-    # one direction only: -1 and 1 around the mean; mean square over two columns is one
-    np.testing.assert_allclose(np.abs(reduced[:, 0]), 2**0.5, rtol=1e-6)
+    # one direction only: -1 and 1 around the mean, both of length one
+    np.testing.assert_allclose(np.abs(reduced[:, 0]), 1.0, rtol=1e-6)
     assert not reduced[:, 1].any()
 
 

@@ -136,7 +136,8 @@ with strategy.scope():
         return result
     model._from_all_replicas = watched
     model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
-dataset = tf.data.Dataset.from_tensor_slices(t.make_batch(32)).repeat().batch(32, drop_remainder=True)
+dataset = tf.data.Dataset.from_tensor_slices(t.make_batch(32)).repeat()
+dataset = dataset.batch(32, drop_remainder=True)
 losses = model.fit(dataset, steps_per_epoch=20, epochs=2, verbose=0).history["loss"]
 assert losses[1] < losses[0], losses
 size, gathered, vectors = seen[0]
