@@ -163,7 +163,7 @@ def _write_counts(path: pathlib.Path, events: list[tuple[int, int]]) -> None:
 @pytest.fixture(scope="session")
 def run_dir(data_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A run trained on `data_dir` with the `tiny` preset."""
-    from tfrs_mm.training.run import train
+    from tfrs_mm.training.train import train
 
     folder = tmp_path_factory.mktemp("runs") / "run"
     train(data_dir, folder, tiny_config())

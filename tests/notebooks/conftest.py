@@ -21,7 +21,8 @@ def demo_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     from tfrs_mm.commands.export import export_run
     from tfrs_mm.commands.preprocess import preprocess
     from tfrs_mm.data.synthetic import synthesize
-    from tfrs_mm.training.run import load_run, train
+    from tfrs_mm.training.run import load_run
+    from tfrs_mm.training.train import train
 
     folder = tmp_path_factory.mktemp("demo")
     synthesize(folder / "input", NUM_ITEMS, NUM_USERS)

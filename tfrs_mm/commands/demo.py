@@ -155,7 +155,8 @@ class Demo:
     def _train(self, data_dir: pathlib.Path) -> Any:
         import shutil
 
-        from tfrs_mm.training.run import load_run, train
+        from tfrs_mm.training.run import load_run
+        from tfrs_mm.training.train import train
 
         folder = self._output / "run"
         data = read_manifest(data_dir, "data")["fingerprint"]

@@ -37,7 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from tfrs_mm.training.run import train
+    from tfrs_mm.training.train import train
 
     read_manifest(arguments.data, "data")
     config = config_of(arguments, base=load_config(arguments.data / "config.json"))
@@ -51,5 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"{stage}: validation NDCG@10 {figure:.4f} after {report['epochs'][stage]} epochs, "
             f"{report['seconds'][stage]:.0f} s"
         )
-    print(f"run: {arguments.output}")
+    if "ranking" in report["epochs"]:
+        print(f"run: {arguments.output}")
+    else:
+        print(f"this worker's part is done; the first one goes on and writes {arguments.output}")
     return 0

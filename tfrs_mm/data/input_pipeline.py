@@ -120,11 +120,15 @@ def window_batches(
         )
         .shuffle(_SHUFFLE_WINDOWS, seed=seed)
     )
+    # Workers share out windows, not files: there may be fewer files than workers.
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return (
         windows.repeat(epochs)
         .batch(batch_size, drop_remainder=True)
         .map(ExamplesSpec(schema).window.parse, num_parallel_calls=_THREADS, deterministic=True)
         .prefetch(_PREFETCH)
+        .with_options(options)
     )
 
 

@@ -25,6 +25,7 @@ class KeepBest(tf.keras.callbacks.Callback):
         patience: int,
         directory: str | os.PathLike[str],
         averaged: bool,
+        restore_from: str | os.PathLike[str] | None = None,
     ) -> None:
         """Restores the newest saved state, if there is one.
 
@@ -35,6 +36,7 @@ class KeepBest(tf.keras.callbacks.Callback):
             patience: epochs without a better figure before training stops.
             directory: of the checkpoints.
             averaged: whether the optimiser's moving averages are what is validated and kept.
+            restore_from: where saved states are looked for, if not in `directory`.
         """
         super().__init__()
         self._variables = list(weights.trainable_variables)
@@ -53,7 +55,10 @@ class KeepBest(tf.keras.callbacks.Callback):
             best_variables=self._best_variables,
         )
         self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=1)
-        self.resumed = self._manager.restore_or_initialize() is not None
+        saved = tf.train.latest_checkpoint(str(restore_from or directory))
+        self.resumed = saved is not None
+        if saved is not None:
+            checkpoint.restore(saved).assert_consumed()
         self.history: list[float] = []
 
     @property

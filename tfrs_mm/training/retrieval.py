@@ -15,7 +15,6 @@ from tfrs_mm.towers import ItemTables
 from tfrs_mm.training.holdout import Holdout
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
-from tfrs_mm.training.strategy import make_strategy
 from tfrs_mm.training.validation import Validation, retrieval_function
 
 _CORPUS_BATCH = 4096
@@ -85,7 +84,9 @@ def train_retrieval(
     values: np.ndarray,
     holdout: Holdout,
     target_counts: np.ndarray,
+    strategy: tf.distribute.Strategy,
     work_dir: pathlib.Path,
+    saved_dir: pathlib.Path,
 ) -> TrainedStage:
     """Fits the two towers, stopped by validation NDCG@10.
 
@@ -95,10 +96,12 @@ def train_retrieval(
         values: `[items + 1, modality, reduced_dim]`, see `reduced_values`.
         holdout: events that are no targets here.
         target_counts: `[items + 1]`, how often each row is one.
-        work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
+        strategy: of `make_strategy`.
+        work_dir: of checkpoints and TensorBoard curves.
+        saved_dir: where an interrupted fit is looked for, to be gone on with; of several workers
+            each has its own `work_dir`, and all look into the chief's.
     """
     settings, schema = config.retrieval, knowledge.schema
-    strategy = make_strategy(config.training.strategy, settings.batch_size)
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
     dataset = holdout.without(
         window_batches(knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed)
@@ -136,6 +139,7 @@ def train_retrieval(
         settings.patience,
         work_dir / "checkpoints" / "retrieval",
         averaged=settings.average_decay > 0,
+        restore_from=saved_dir / "checkpoints" / "retrieval",
     )
     fit(
         model, dataset, steps, settings.max_epochs, keep_best,

@@ -6,7 +6,7 @@ from tfrs_mm.errors import UserError
 
 
 def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
-    """The `tf.distribute` strategy called `name`.
+    """The `tf.distribute` strategy called `name`; to be made before TensorFlow does anything else.
 
     Args:
         name: `default` (one device), `mirrored` (every GPU, else every logical CPU device of this
@@ -37,6 +37,25 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
             f"Choose a multiple of {replicas}."
         )
     return strategy
+
+
+def worker_of(strategy: tf.distribute.Strategy) -> int:
+    """This process's number among the workers; 0 is the chief, which alone writes what is kept."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return 0
+    tasks = [
+        (kind, task)
+        for kind in ("chief", "worker")
+        for task in range(len(resolver.cluster_spec().as_dict().get(kind, [])))
+    ]
+    here = (resolver.task_type, resolver.task_id)
+    if here not in tasks:
+        raise UserError(
+            f"TF_CONFIG makes this process {here[0]} {here[1]}, which takes no part in training. "
+            f"Choose one of {[f'{kind} {task}' for kind, task in tasks]}."
+        )
+    return tasks.index(here)
 
 
 def _tpu_strategy() -> tf.distribute.Strategy:

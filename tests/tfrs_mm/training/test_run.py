@@ -8,7 +8,8 @@ import pytest
 from tfrs_mm.config import load_config
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
-from tfrs_mm.training.run import load_run, train
+from tfrs_mm.training.run import load_run
+from tfrs_mm.training.train import train
 
 
 def config_of(data_dir: pathlib.Path, **overrides):
@@ -69,7 +70,7 @@ def test_a_run_refuses_other_data(run_dir, data_dir, tmp_path):
 
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on_where_it_stopped(data_dir, tmp_path, monkeypatch):
-    import tfrs_mm.training.run as run_module
+    import tfrs_mm.training.train as run_module
 
     config = config_of(data_dir, retrieval__max_epochs=3, ranking__max_epochs=1)
 

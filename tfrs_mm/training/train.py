@@ -1,0 +1,178 @@
+"""`train`: from a data folder to a run folder, alone or as one of several workers."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm import _runtime
+from tfrs_mm.artefacts import fingerprint_tree, write_json, write_manifest
+from tfrs_mm.config import Config
+from tfrs_mm.data.examples import IS_TARGET
+from tfrs_mm.data.input_pipeline import read_windows
+from tfrs_mm.data.reduction import Reduction
+from tfrs_mm.errors import UserError
+from tfrs_mm.retrieval import QueryModel
+from tfrs_mm.schema import Modality
+from tfrs_mm.training.holdout import Holdout, count_targets
+from tfrs_mm.training.knowledge import Knowledge, fit_reductions, read_knowledge, reduced_values
+from tfrs_mm.training.ranking import make_ranking_tables, train_ranking
+from tfrs_mm.training.retrieval import (
+    TrainedStage,
+    corpus_vectors,
+    train_retrieval,
+)
+from tfrs_mm.training.strategy import make_strategy, worker_of
+
+_WORK = "work.json"
+
+
+def train(
+    data_dir: str | os.PathLike[str], run_dir: str | os.PathLike[str], config: Config
+) -> dict[str, Any]:
+    """Trains both stages and writes a run folder, whole or not at all.
+
+    Work goes on in `RUN.partial`; what an interruption left there is gone on with if it was started
+    from the same data and configuration. Of several workers, which share the folders, the first
+    one trains the ranker and writes; the others help with the towers.
+
+    Returns:
+        The report: validation figures and seconds, of this worker.
+
+    Raises:
+        UserError: `run_dir` exists, the data folder is none, the configuration contradicts the
+            data, or another work in progress stands in the way.
+    """
+    run_dir = pathlib.Path(run_dir)
+    if run_dir.exists():
+        raise UserError(f"{run_dir} exists. Give another --output, or remove it.")
+    strategy = make_strategy(config.training.strategy, config.retrieval.batch_size)
+    worker = worker_of(strategy)
+    knowledge = read_knowledge(data_dir)
+    for section in ("data", "encoders"):
+        if config.fingerprint(section) != knowledge.config.fingerprint(section):
+            raise UserError(
+                f"the configuration's section {section!r} is not the one {data_dir} was made with. "
+                "Leave it out when training, or preprocess again."
+            )
+    made_from = {"data": knowledge.fingerprint, "config": config.fingerprint()}
+    saved_dir = run_dir.with_name(run_dir.name + ".partial")
+    _runtime.seed_everything(config.training.seed)
+    if worker > 0:
+        with tempfile.TemporaryDirectory() as scratch:
+            towers = _fit_towers(knowledge, config, strategy, pathlib.Path(scratch), saved_dir)
+        return _report({"retrieval": towers.stage}, {"retrieval": towers.seconds})
+
+    work_dir = _work_folder(saved_dir, made_from)
+    towers = _fit_towers(knowledge, config, strategy, work_dir, saved_dir)
+    retrieval, item_vectors, values = towers.stage, towers.item_vectors, towers.modality_values
+    started = time.monotonic()
+    query_model = QueryModel(retrieval.model.user_tower, item_vectors)
+    tables = make_ranking_tables(knowledge, item_vectors, values)
+    ranking = train_ranking(knowledge, config, query_model, tables, towers.left_to_ranker, work_dir)
+    report = _report(
+        {"retrieval": retrieval, "ranking": ranking},
+        {"retrieval": towers.seconds, "ranking": time.monotonic() - started},
+    )
+
+    tf.train.Checkpoint(model=retrieval.model).write(str(work_dir / "retrieval" / "weights"))
+    tf.train.Checkpoint(model=ranking.model).write(str(work_dir / "ranking" / "weights"))
+    np.save(work_dir / "item_vectors.npy", item_vectors)
+    np.save(work_dir / "modality_values.npy", values)
+    np.save(work_dir / "target_counts.npy", towers.target_counts)
+    (work_dir / "reductions").mkdir(exist_ok=True)
+    for modality, reduction in towers.reductions.items():
+        np.savez(work_dir / "reductions" / f"{modality.value}.npz", **dataclasses.asdict(reduction))
+    shutil.rmtree(work_dir / "checkpoints")
+    (work_dir / _WORK).unlink()
+    write_json(work_dir / "config.json", config.to_dict())
+    write_json(work_dir / "report.json", report)
+    knowledge.schema.write(work_dir / "schema.json")
+    write_manifest(
+        work_dir,
+        "run",
+        made_from | {"weights": fingerprint_tree(work_dir / "retrieval")},
+        data_dir=str(knowledge.data_dir.resolve()),
+        schema=knowledge.schema.fingerprint(),
+    )
+    os.rename(work_dir, run_dir)
+    return report
+
+
+@dataclasses.dataclass(frozen=True)
+class _Towers:
+    """The trained first stage, and what it leaves to the second.
+
+    Attributes:
+        stage: how the fit went.
+        reductions: of each modality.
+        modality_values: `[items + 1, modality, reduced_dim]`.
+        target_counts: `[items + 1]`, how often each row was a target.
+        item_vectors: `[items + 1, dim]`.
+        left_to_ranker: windows whose targets are the ranker's positives.
+        seconds: it took.
+    """
+
+    stage: TrainedStage
+    reductions: dict[Modality, Reduction]
+    modality_values: np.ndarray
+    target_counts: np.ndarray
+    item_vectors: np.ndarray
+    left_to_ranker: dict[str, np.ndarray]
+    seconds: float
+
+
+def _fit_towers(
+    knowledge: Knowledge,
+    config: Config,
+    strategy: tf.distribute.Strategy,
+    work_dir: pathlib.Path,
+    saved_dir: pathlib.Path,
+) -> _Towers:
+    started = time.monotonic()
+    schema, dim, share = knowledge.schema, config.fusion.reduced_dim, config.ranking.holdout
+    reductions = fit_reductions(knowledge, dim)
+    values = reduced_values(knowledge, reductions, dim)
+    windows = read_windows(knowledge.data_dir, schema)
+    holdout = Holdout.of_newest(windows, share, config.training.seed)
+    held = holdout.is_held(windows)
+    counts = count_targets(windows, windows[IS_TARGET] & ~held, schema.num_items)
+    stage = train_retrieval(
+        knowledge, config, values, holdout, counts, strategy, work_dir, saved_dir
+    )
+    vectors = corpus_vectors(stage.model, schema.num_items + 1)
+    left = windows | {IS_TARGET: held} if share > 0 else windows
+    return _Towers(stage, reductions, values, counts, vectors, left, time.monotonic() - started)
+
+
+def _report(stages: dict[str, TrainedStage], seconds: dict[str, float]) -> dict[str, Any]:
+    return {
+        "validation_ndcg@10": {name: stage.best for name, stage in stages.items()},
+        "epochs": {name: stage.epochs for name, stage in stages.items()},
+        "history": {name: stage.history for name, stage in stages.items()},
+        "resumed": any(stage.resumed for stage in stages.values()),
+        "seconds": seconds,
+    }
+
+
+def _work_folder(work_dir: pathlib.Path, made_from: dict[str, str]) -> pathlib.Path:
+    """`RUN.partial`, new or left by an interrupted training from the same sources."""
+    marker = work_dir / _WORK
+    if work_dir.exists():
+        left = json.loads(marker.read_text("utf-8")) if marker.is_file() else {}
+        if left != made_from:
+            raise UserError(
+                f"{work_dir} holds an interrupted training from other data or another "
+                "configuration. Remove it to start anew."
+            )
+    else:
+        work_dir.mkdir(parents=True)
+        write_json(marker, made_from)
+    return work_dir
