@@ -1,4 +1,4 @@
-"""The behaviour job: event logs to histories, splits, TFRecords, vocabularies and item counts.
+"""The behaviour job: event logs to histories, splits, TFRecords, vocabularies and item statistics.
 
 Record batches are checked, divided by a hash of the user into partitions, and each partition is
 finished with vectorised sorts and written as one shard of every record set. Events at the same time
@@ -21,16 +21,22 @@ import numpy as np
 from apache_beam.pvalue import AsDict, AsSingleton
 
 from pipelines import job_progress, records, shards
+from pipelines.cleaning import NEGATIVES_FILE, CleanPartitions
+from pipelines.cores import KeepCore
+from pipelines.input_check import former_statistics, judge, statistics_of
 from pipelines.item_statistics import MergeCounts, TimeEdges
 from pipelines.item_vocabularies import write_item_vocabularies
 from pipelines.job_progress import JobProgress
 from pipelines.job_report import check_report, report_of
 from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
+from pipelines.statistics import CHECKED_BATCHES, PARTITIONS, WriteStatistics
 from pipelines.timelines import Timelines, sort_timelines
+from pipelines.transitions import WriteNeighbours
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, DataConfig, load_config
 from tfrs_mm.data.catalogue import ItemCounts
+from tfrs_mm.data.item_neighbours import NEIGHBOURS_FILE
 from tfrs_mm.data.splits import Moment, cut_moments
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
@@ -57,12 +63,14 @@ def run(
         What `behaviour/report.json` says: counters, sizes of the splits, and seconds.
 
     Raises:
-        UserError: the input is at fault, or too large a share of it.
+        UserError: the input is at fault, or too large a share of it, or `data.anomaly_stop` is set
+            and it has anomalies that are errors.
     """
     started = time.monotonic()
     settings = config.data
     input_dir, output_dir = pathlib.Path(input_dir), pathlib.Path(output_dir).resolve()
-    files = records.find_files(input_dir, settings.interactions)
+    files = records.find_files(input_dir, settings)
+    former = former_statistics(settings)
     for name in (BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR):
         (output_dir / name).mkdir(exist_ok=True)
     rejects_dir = output_dir / REJECTS_DIR
@@ -74,16 +82,24 @@ def run(
         (place, str(path.resolve()), path.relative_to(input_dir).as_posix())
         for place, path in enumerate(files)
     ]
+    statistics = None
+    if settings.statistics:
+        items_path = output_dir / VOCABULARY_DIR / "items.txt"
+        statistics = statistics_of(
+            input_dir, logs, output_dir / BEHAVIOUR_DIR, items_path, catalogue["items"], settings
+        )
     with (
         job_progress.shown("write shards", settings.shards, "shards") as written,
         job_progress.shown("read events", None, "events") as read,
     ):
-        _build(pipeline, logs, output_dir, catalogue["items"], settings, read, written)
+        _build(pipeline, logs, output_dir, catalogue["items"], settings, statistics, read, written)
         result = run_pipeline(pipeline)
     report = {**report_of(result), **catalogue, "seconds": round(time.monotonic() - started, 1)}
     check_report(
         result, report, settings, [name for *_, name in logs], rejects_dir / "events.jsonl"
     )
+    if settings.statistics:
+        report["anomalies"] = judge(output_dir / BEHAVIOUR_DIR, report, former, settings)
     write_json(output_dir / BEHAVIOUR_DIR / "report.json", report)
     return report
 
@@ -116,12 +132,13 @@ def _build(
     output_dir: pathlib.Path,
     num_items: int,
     settings: DataConfig,
+    statistics: WriteStatistics | None,
     read: JobProgress,
     written: JobProgress,
 ) -> None:
     """Adds the whole job to the pipeline."""
     vocabulary_dir, behaviour_dir = output_dir / VOCABULARY_DIR, output_dir / BEHAVIOUR_DIR
-    reading = records.ReadEvents(str(vocabulary_dir / "items.txt"), settings.shards, read)
+    reading = records.ReadEvents(str(vocabulary_dir / "items.txt"), settings, read)
     writing = shards.WriteShards(str(behaviour_dir), num_items, settings, written)
     checked = (
         pipeline
@@ -130,10 +147,18 @@ def _build(
         | "ReadEvents"
         >> beam.ParDo(reading).with_outputs(records.REJECTS, records.EVENT_NAMES, main="batches")
     )
+    grouped = checked.batches | "GroupUsers" >> beam.GroupByKey()
+    if statistics is not None:
+        inputs = {CHECKED_BATCHES: checked.batches, PARTITIONS: grouped}
+        _ = inputs | "WriteStatistics" >> statistics
+    cleaned = (
+        grouped
+        | "CleanPartitions" >> CleanPartitions(str(behaviour_dir / NEGATIVES_FILE), settings)
+    )
     timelines = (
-        checked.batches
-        | "GroupUsers" >> beam.GroupByKey()
+        cleaned.partitions
         | "SortTimelines" >> beam.MapTuple(_sort_timelines)
+        | "KeepCore" >> KeepCore(num_items, settings)
     )
     sizes = timelines | "CountUsers" >> beam.MapTuple(_count_users)
     event_names = (
@@ -147,7 +172,7 @@ def _build(
         AsDict(sizes),
         AsSingleton(event_names),
         AsSingleton(_cuts(pipeline, timelines, settings)),
-    ).with_outputs(shards.TIMES, shards.TRAINING_EVENTS, shards.USER_IDS)
+    ).with_outputs(shards.TIMES, shards.TRAINING_EVENTS, shards.TRAINING_TIMELINES, shards.USER_IDS)
     edges = made[shards.TIMES] | "FindTimeEdges" >> beam.CombineGlobally(
         TimeEdges(settings.time_buckets)
     )
@@ -157,6 +182,14 @@ def _build(
         | "MergeCounts" >> beam.CombineGlobally(MergeCounts(num_items))
         | "WriteCounts" >> beam.Map(_write_counts, str(behaviour_dir / "item_counts.npz"))
     )
+    if settings.transition_window:
+        _ = made[shards.TRAINING_TIMELINES] | "WriteNeighbours" >> WriteNeighbours(
+            str(behaviour_dir / NEIGHBOURS_FILE),
+            str(vocabulary_dir / "items.txt"),
+            num_items,
+            settings,
+            edges,
+        )
     _ = (
         made[shards.USER_IDS]
         | "GatherUsers" >> beam.GroupByKey()
@@ -164,7 +197,11 @@ def _build(
         >> beam.MapTuple(functools.partial(_write_users, str(vocabulary_dir / "users.txt")))
     )
     rejects_path = output_dir / REJECTS_DIR / "events.jsonl"
-    _ = checked[records.REJECTS] | "WriteRejects" >> WriteRejects(str(rejects_path))
+    _ = (
+        (checked[records.REJECTS], cleaned.rejects)
+        | "JoinRejects" >> beam.Flatten()
+        | "WriteRejects" >> WriteRejects(str(rejects_path))
+    )
 
 
 def _cuts(
@@ -239,9 +276,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides the file"
     )
+    parser.add_argument(
+        "--previous",
+        metavar="DATA",
+        help="a former data folder to compare with; as data.anomaly_previous",
+    )
     arguments, beam_args = parser.parse_known_args(argv)
     try:
         config = load_config(arguments.config, arguments.set)
+        if arguments.previous is not None:
+            config = config.with_overrides({"data.anomaly_previous": arguments.previous})
         with whole_directory(arguments.output, overwrite=arguments.overwrite) as output:
             report = run(arguments.input, output, config, beam_args)
     except UserError as error:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
-from pipelines.tables import ROW_NUMBER, read_table
+from pipelines.tables import OUR_NAMES, ROW_NUMBER, Dialect, read_table
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.schema import UNKNOWN_ROW
 
@@ -31,33 +31,42 @@ _ROWS_OF_A_CHUNK = 64
 class ReadItems(beam.PTransform):
     """The vocabulary's items as record batches: an int64 column `row`, the rest strings."""
 
-    def __init__(self, path: str, vocabulary_path: str, columns: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: str,
+        vocabulary_path: str,
+        columns: Sequence[str],
+        dialect: Dialect = OUR_NAMES,
+    ) -> None:
         """Names what is read.
 
         Args:
             path: the table.
             vocabulary_path: of the items.
             columns: those that are wanted besides the id; what the table lacks is left out.
+            dialect: of the table.
         """
         super().__init__()
         self._path, self._vocabulary_path = path, vocabulary_path
-        self._columns = (ITEM_ID, *columns)
+        self._columns, self._dialect = (ITEM_ID, *columns), dialect
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """See the class."""
         return (
             pipeline
             | "NameCatalogue" >> beam.Create([self._path])
-            | "ReadCatalogue" >> beam.FlatMap(read_rows, self._columns)
+            | "ReadCatalogue" >> beam.FlatMap(read_rows, self._columns, self._dialect)
             | "LookUpRows" >> beam.ParDo(_LookUpRows(self._vocabulary_path))
             | "GroupNeighbours" >> beam.GroupByKey()
             | "KeepFirst" >> beam.ParDo(_KeepFirst())
         )
 
 
-def read_rows(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def read_rows(
+    path: str, columns: Sequence[str], dialect: Dialect = OUR_NAMES
+) -> Iterator[pa.RecordBatch]:
     """See `read_table`; the behaviour job reported the rows of another width than the header."""
-    for batch, _ in read_table(path, columns):
+    for batch, _ in read_table(path, columns, dialect):
         if batch.num_rows:
             yield batch
 

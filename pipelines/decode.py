@@ -1,19 +1,21 @@
-"""From a cell of the catalogue to what an encoder takes: one or more canonical arrays.
+"""From a cell of the catalogue to its bytes, and from these to what an encoder takes.
 
 A picture is one square of pixels, a text is one string, a sound is a list of log-mel patches, a
 film a list of frames. How the bytes are decoded is the business of `tfrs_mm.media`; what is read,
 and what makes an item's text, is decided here.
 """
 
+import dataclasses
 import functools
 import html
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfrs_mm.artefacts import fingerprint_of
 from tfrs_mm.config import EncoderConfig
 from tfrs_mm.errors import UserError
 from tfrs_mm.media import (
@@ -31,12 +33,31 @@ from tfrs_mm.schema import Modality
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Gives `[n, ...]` with n >= 1, or raises MediaError.
-Decoder = Callable[[str], np.ndarray]
+# To be raised when the same bytes and settings come to give other arrays.
+_DECODING = 1
 
 _MARKUP = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 _ENDS_A_SENTENCE = (".", "!", "?", "…")
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """What turns a cell into the inputs of an encoder, in two steps; it can be pickled.
+
+    Attributes:
+        read: a cell to the medium's bytes, or MediaError.
+        arrays: these bytes to `[n, ...]` with n >= 1, or MediaError.
+        fingerprint: equal where the same bytes give the same arrays.
+    """
+
+    read: Callable[[str], bytes]
+    arrays: Callable[[bytes], np.ndarray]
+    fingerprint: str
+
+    def __call__(self, cell: str) -> np.ndarray:
+        """Both steps."""
+        return self.arrays(self.read(cell))
 
 
 def decoder_of(
@@ -45,7 +66,7 @@ def decoder_of(
     input_dir: str | os.PathLike[str],
     config: EncoderConfig,
 ) -> Decoder:
-    """What turns a cell into the inputs of this encoder; it can be pickled.
+    """What turns a cell into the inputs of this encoder.
 
     Args:
         modality: of the cell: a path below `input_dir`, or the text itself.
@@ -57,20 +78,22 @@ def decoder_of(
         UserError: no such inputs are made of this modality.
     """
     shape = tuple(input_shape)[1:]
-    files = {"input_dir": os.fspath(input_dir), "max_bytes": config.max_bytes}
+    read = functools.partial(read_file, input_dir=os.fspath(input_dir), max_bytes=config.max_bytes)
     if modality is Modality.TEXT and shape == ():
-        return functools.partial(text_arrays, max_bytes=config.max_bytes)
+        read = functools.partial(read_text, max_bytes=config.max_bytes)
+        return _decoder(read, text_arrays, {})
     if modality is Modality.AUDIO and shape == (PATCH_FRAMES, NUM_MELS):
-        return functools.partial(audio_arrays, max_seconds=config.max_seconds, **files)
+        return _decoder(read, audio_arrays, {"max_seconds": config.max_seconds})
     if (
         modality in (Modality.IMAGE, Modality.VIDEO)
         and len(shape) == 3
         and shape == (shape[0], shape[0], 3)
     ):
-        pixels = {"size_px": shape[0], "max_pixels": config.max_pixels, **files}
+        # A limit is one of the settings: it decides what is rejected.
+        pixels = {"size_px": shape[0], "max_pixels": config.max_pixels}
         if modality is Modality.IMAGE:
-            return functools.partial(image_arrays, **pixels)
-        return functools.partial(video_arrays, frames=config.frames, **pixels)
+            return _decoder(read, image_arrays, pixels)
+        return _decoder(read, video_arrays, {"frames": config.frames, **pixels})
     raise UserError(
         f"the encoder of {modality} must take a batch of "
         f"{_INPUTS[modality]}, but its inputs have the shape {list(input_shape)}. "
@@ -86,32 +109,45 @@ _INPUTS = {
 }
 
 
-def image_arrays(
-    path: str, input_dir: str, size_px: int, max_bytes: int, max_pixels: int
-) -> np.ndarray:
-    """`[1, size_px, size_px, 3]` uint8."""
-    return decode_image(read_below(input_dir, path, max_bytes), size_px, max_pixels)[np.newaxis]
+def _decoder(
+    read: Callable[[str], bytes], arrays: Callable[..., np.ndarray], settings: dict[str, Any]
+) -> Decoder:
+    fingerprint = fingerprint_of([arrays.__name__, settings, _DECODING])
+    return Decoder(read, functools.partial(arrays, **settings), fingerprint)
 
 
-def video_arrays(
-    path: str, input_dir: str, frames: int, size_px: int, max_bytes: int, max_pixels: int
-) -> np.ndarray:
-    """`[n, size_px, size_px, 3]` uint8, at most `frames` of them."""
-    return sample_video(read_below(input_dir, path, max_bytes), frames, size_px, max_pixels)
+def read_file(path: str, input_dir: str, max_bytes: int) -> bytes:
+    """The bytes of a file below `input_dir`."""
+    return read_below(input_dir, path, max_bytes)
 
 
-def audio_arrays(path: str, input_dir: str, max_seconds: float, max_bytes: int) -> np.ndarray:
-    """`[n, 187, 96]` float32, log-mel patches of 3 s."""
-    return patches(log_mel(decode_audio(read_below(input_dir, path, max_bytes), max_seconds)))
-
-
-def text_arrays(text: str, max_bytes: int) -> np.ndarray:
-    """`[1]`, an object array that holds the UTF-8 bytes."""
+def read_text(text: str, max_bytes: int) -> bytes:
+    """The text itself, UTF-8."""
     encoded = text.encode("utf-8")
     if len(encoded) > max_bytes:
         raise MediaError("text is too large")
+    return encoded
+
+
+def image_arrays(data: bytes, size_px: int, max_pixels: int) -> np.ndarray:
+    """`[1, size_px, size_px, 3]` uint8."""
+    return decode_image(data, size_px, max_pixels)[np.newaxis]
+
+
+def video_arrays(data: bytes, frames: int, size_px: int, max_pixels: int) -> np.ndarray:
+    """`[n, size_px, size_px, 3]` uint8, at most `frames` of them."""
+    return sample_video(data, frames, size_px, max_pixels)
+
+
+def audio_arrays(data: bytes, max_seconds: float) -> np.ndarray:
+    """`[n, 187, 96]` float32, log-mel patches of 3 s."""
+    return patches(log_mel(decode_audio(data, max_seconds)))
+
+
+def text_arrays(data: bytes) -> np.ndarray:
+    """`[1]`, an object array that holds the UTF-8 bytes."""
     array = np.empty(1, dtype=object)
-    array[0] = encoded
+    array[0] = data
     return array
 
 

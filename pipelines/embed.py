@@ -1,62 +1,69 @@
 """One modality of the items: cells to media, media to embeddings, and what is wrong to the rejects.
 
-Decoding, batching and the encoder follow each other without a shuffle in between, so that a runner
-fuses them and decoded pictures and films live only until their batch is full.
+Media are told apart by their bytes: those that several items share are decoded and embedded once,
+those that the cache knows not at all. For this every file is read twice, to be told apart and to be
+decoded; only what names it goes through the shuffle in between. Decoding, batching and the encoder
+then follow each other without another one, so that a runner fuses them and decoded pictures and
+films live only until their batch is full.
 """
 
-import dataclasses
-from collections.abc import Iterator
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import RunInference
+from apache_beam.utils.shared import Shared
 
+from pipelines.cache_steps import KeepEntries, WholeFiles
 from pipelines.catalogue import ITEM_ID, ROW
 from pipelines.decode import Decoder, cells_of
+from pipelines.embedding_cache import EmbeddingCache, digest_of
 from pipelines.inference import EncoderHandler
 from pipelines.job_progress import JobProgress
+from pipelines.outcomes import (
+    EMBEDDED,
+    FROM_CACHE,
+    MISSING,
+    NOT_FINITE,
+    PRESENT,
+    REJECTS,
+    REPEATED,
+    CountedDoFn,
+    Embedded,
+    Medium,
+)
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.media import MediaError
 from tfrs_mm.schema import Modality
 
-MISSING = "missing"
-PRESENT = "present"
-REJECTED = "rejected: "  # and the reason
+LOST = "cache files lost"
 
-_REJECTS = "rejects"
 _EMBEDDINGS = "embeddings"
-_NOT_FINITE = "embedding is not finite"
+_NEW = "new"
+_CHANGED = "file changed while the job ran"
 
 
-class MediumKey(NamedTuple):
-    """Which medium it is: the item's row and id, and where the catalogue says it lies."""
+class Content(NamedTuple):
+    """Bytes by their digest, and the items whose medium they are, ordered by row."""
 
-    row: int
-    item_id: str
-    where: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Embedded:
-    """What `EmbedModality` gives.
-
-    Attributes:
-        embeddings: `(row, [dim] float32)`, one for each item that has the modality.
-        rejects: dicts with `reason`, `where`, `item_id`, `modality`.
-    """
-
-    embeddings: beam.PCollection
-    rejects: beam.PCollection
+    digest: bytes
+    media: tuple[Medium, ...]
 
 
 class EmbedModality(beam.PTransform):
     """Record batches of items to what becomes of one modality of theirs, `Embedded`."""
 
     def __init__(
-        self, folder: EncoderFolder, decoder: Decoder, batch_size: int, progress: JobProgress
+        self,
+        folder: EncoderFolder,
+        decoder: Decoder,
+        batch_size: int,
+        progress: JobProgress,
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         """Says how.
 
@@ -65,45 +72,53 @@ class EmbedModality(beam.PTransform):
             decoder: from a cell to the encoder's inputs.
             batch_size: inputs of every call of the encoder.
             progress: advanced once for each item, whether it has the modality or not.
+            cache_dir: keeps embeddings for later runs; None keeps none.
         """
         super().__init__()
+        self._directory = (
+            cache_dir and pathlib.Path(cache_dir) / folder.fingerprint / decoder.fingerprint
+        )
+        self._whole_files = WholeFiles(self._directory, folder.modality, folder.dim)
         self._handler = EncoderHandler(folder, batch_size)
+        self._read = ReadMedia(folder.modality, decoder, progress)
         self._decode = DecodeMedia(folder.modality, decoder, progress)
         self._check = CheckEmbeddings(folder.modality, progress)
 
     def expand(self, items: beam.PCollection) -> Any:
         """See the class."""
-        decoded = items | "Decode" >> beam.ParDo(self._decode).with_outputs(_REJECTS, main="media")
-        checked = (
-            decoded.media
-            | "Encode" >> RunInference(self._handler)
-            | "Check" >> beam.ParDo(self._check).with_outputs(_REJECTS, main=_EMBEDDINGS)
+        cached = items.pipeline | "FindCache" >> self._whole_files
+        read = items | "Read" >> beam.ParDo(self._read).with_outputs(REJECTS, main="media")
+        decoded = (
+            read.media
+            | "GroupSameBytes" >> beam.GroupByKey()
+            | "Decode"
+            >> beam.ParDo(self._decode, beam.pvalue.AsList(cached["files"])).with_outputs(
+                REJECTS, _EMBEDDINGS, main="contents"
+            )
         )
-        rejects = (decoded[_REJECTS], checked[_REJECTS]) | "JoinRejects" >> beam.Flatten()
-        return Embedded(checked[_EMBEDDINGS], rejects)
+        checked = (
+            decoded.contents
+            | "Encode" >> RunInference(self._handler)
+            | "Check" >> beam.ParDo(self._check).with_outputs(REJECTS, _NEW, main=_EMBEDDINGS)
+        )
+        if self._directory is not None:
+            _ = checked[_NEW] | "KeepInCache" >> beam.ParDo(KeepEntries(self._directory))
+        outputs = (read, decoded, checked)
+        rejects = [cached[REJECTS], *(output[REJECTS] for output in outputs)]
+        return Embedded(
+            (decoded[_EMBEDDINGS], checked[_EMBEDDINGS]) | "JoinEmbeddings" >> beam.Flatten(),
+            rejects | "JoinRejects" >> beam.Flatten(),
+        )
 
 
-class _CountedDoFn(beam.DoFn):
-    """Counts what becomes of each item's medium, under the modality's name."""
-
-    def __init__(self, modality: Modality, progress: JobProgress) -> None:
-        self._modality, self._progress = modality, progress
-
-    def _count(self, name: str) -> None:
-        Metrics.counter(self._modality.value, name).inc()
-        self._progress.advance()
-
-    def _reject(self, key: MediumKey, reason: str) -> beam.pvalue.TaggedOutput:
-        self._count(REJECTED + reason)
-        reject = {
-            "reason": reason, "where": key.where, "item_id": key.item_id,
-            "modality": self._modality.value,
-        }  # fmt: skip
-        return beam.pvalue.TaggedOutput(_REJECTS, reject)
+class _MediaDoFn(CountedDoFn):
+    def _reject_medium(self, medium: Medium, reason: str) -> beam.pvalue.TaggedOutput:
+        where = "title, description" if self._modality is Modality.TEXT else medium.cell
+        return self._reject(medium.item_id, where, reason)
 
 
-class DecodeMedia(_CountedDoFn):
-    """Record batches of items to `(MediumKey, [n, ...] arrays)`; what is broken to the rejects."""
+class ReadMedia(_MediaDoFn):
+    """Record batches of items to `(digest, Medium)`; what cannot be read to the rejects."""
 
     def __init__(self, modality: Modality, decoder: Decoder, progress: JobProgress) -> None:
         super().__init__(modality, progress)
@@ -113,26 +128,72 @@ class DecodeMedia(_CountedDoFn):
         rows, ids = items.column(ROW).to_pylist(), items.column(ITEM_ID).to_pylist()
         for row, item_id, cell in zip(rows, ids, cells_of(items, self._modality), strict=True):
             if not cell:
-                self._count(MISSING)
+                self._settle(MISSING)
                 continue
-            key = MediumKey(
-                row, item_id, "title, description" if self._modality is Modality.TEXT else cell
-            )
+            medium = Medium(row, item_id, cell)
             try:
-                arrays = self._decoder(cell)
+                data = self._decoder.read(cell)
             except MediaError as error:
-                yield self._reject(key, str(error))
+                yield self._reject_medium(medium, str(error))
             else:
-                yield key, arrays
+                yield digest_of(data), medium
 
 
-class CheckEmbeddings(_CountedDoFn):
-    """`(MediumKey, embedding)` to `(row, embedding)`; those that are no numbers to the rejects."""
+class DecodeMedia(_MediaDoFn):
+    """`(digest, media)` to `(Content, [n, ...] arrays)`; what the cache knows to the embeddings."""
 
-    def process(self, element: tuple[MediumKey, np.ndarray]) -> Iterator[Any]:
-        key, embedding = element
-        if np.isfinite(embedding).all():
-            self._count(PRESENT)
-            yield key.row, embedding
+    def __init__(self, modality: Modality, decoder: Decoder, progress: JobProgress) -> None:
+        super().__init__(modality, progress)
+        self._decoder = decoder
+        self._shared, self._cache = Shared(), None
+
+    def process(
+        self, element: tuple[bytes, Iterable[Medium]], cache_files: list[str]
+    ) -> Iterator[Any]:
+        if self._cache is None:
+            # One for all threads of a process.
+            self._cache = self._shared.acquire(lambda: self._opened(cache_files))
+        content = Content(element[0], tuple(sorted(element[1])))
+        known = self._cache.get(content.digest)
+        if known is not None:
+            self._count(FROM_CACHE)
+            self._count(REPEATED, len(content.media) - 1)
+            self._settle(PRESENT, len(content.media))
+            for medium in content.media:
+                yield beam.pvalue.TaggedOutput(_EMBEDDINGS, (medium.row, known))
+            return
+        try:
+            data = self._decoder.read(content.media[0].cell)
+            if digest_of(data) != content.digest:
+                raise MediaError(_CHANGED)
+            arrays = self._decoder.arrays(data)
+        except MediaError as error:
+            for medium in content.media:
+                yield self._reject_medium(medium, str(error))
         else:
-            yield self._reject(key, _NOT_FINITE)
+            yield content, arrays
+
+    def _opened(self, cache_files: list[str]) -> EmbeddingCache:
+        cache = EmbeddingCache(sorted(cache_files))
+        self._count(LOST, cache.unreadable)
+        return cache
+
+
+class CheckEmbeddings(_MediaDoFn):
+    """`(Content, embedding)` to `(row, embedding)` and, as new, `(digest, embedding)`.
+
+    What holds no numbers goes to the rejects.
+    """
+
+    def process(self, element: tuple[Content, np.ndarray]) -> Iterator[Any]:
+        content, embedding = element
+        if not np.isfinite(embedding).all():
+            for medium in content.media:
+                yield self._reject_medium(medium, NOT_FINITE)
+            return
+        self._count(EMBEDDED)
+        self._count(REPEATED, len(content.media) - 1)
+        self._settle(PRESENT, len(content.media))
+        yield beam.pvalue.TaggedOutput(_NEW, (content.digest, embedding))
+        for medium in content.media:
+            yield medium.row, embedding

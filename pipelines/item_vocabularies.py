@@ -7,8 +7,15 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipelines.records import ITEM_ID, NOT_AS_WIDE, id_fault
-from pipelines.tables import ROW_NUMBER, check_below, column_names, read_table
+from pipelines.records import ITEM_ID, id_fault
+from pipelines.tables import (
+    ROW_NUMBER,
+    Dialect,
+    catalogue_dialect,
+    check_below,
+    column_names,
+    read_table,
+)
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
@@ -37,7 +44,8 @@ def write_item_vocabularies(
     """
     check_below(input_dir, settings.items, "data.items")
     path = input_dir / settings.items
-    names = column_names(path, input_dir, (ITEM_ID,))
+    dialect = catalogue_dialect(settings)
+    names = column_names(path, input_dir, (ITEM_ID,), dialect, settings.category_columns)
     categories = [name for name in settings.category_columns if name in names]
     counts: dict[str, collections.Counter[str]] = {
         name: collections.Counter() for name in categories
@@ -49,7 +57,7 @@ def write_item_vocabularies(
     def reject(reason: str, row: int, record: dict[str, str]) -> None:
         rejects.append({"reason": reason, "where": f"{settings.items}:{row}", "record": record})
 
-    for row, record in _records(path, (ITEM_ID, *categories), reject):
+    for row, record in _records(path, (ITEM_ID, *categories), dialect, reject):
         item_id = record[ITEM_ID]
         fault = id_fault(item_id)
         if fault or item_id in ids:
@@ -85,12 +93,12 @@ def write_item_vocabularies(
 
 
 def _records(
-    path: pathlib.Path, columns: tuple[str, ...], reject: Callable[..., None]
+    path: pathlib.Path, columns: tuple[str, ...], dialect: Dialect, reject: Callable[..., None]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The numbered rows of the catalogue; those of another width are rejected."""
-    for batch, broken in read_table(str(path), columns):
+    """The numbered rows of the catalogue; records that are no rows are rejected."""
+    for batch, broken in read_table(str(path), columns, dialect):
         for row in broken:
-            reject(NOT_AS_WIDE, row.number, {"row": row.text})
+            reject(row.reason, row.number, {"row": row.text})
         for record in batch.to_pylist():
             yield record.pop(ROW_NUMBER), record
 

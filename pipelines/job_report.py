@@ -7,7 +7,7 @@ from typing import Any
 
 from apache_beam.runners.runner import PipelineResult
 
-from pipelines import records, shards
+from pipelines import cleaning, cores, records, shards, transitions
 from pipelines.records import READ, REJECTED, WITHOUT_TIME
 from pipelines.runners import counters
 from pipelines.timelines import LEFT_OUT
@@ -19,7 +19,9 @@ REASONS = "reasons"
 _COUNTERS = (
     READ, REJECTED, shards.REPEATS, WITHOUT_TIME, shards.USERS,
     shards.TRAINED, shards.VALID, shards.TEST, LEFT_OUT, shards.WINDOWS,
+    transitions.COUNTED, *transitions.KEPT.values(), *cleaning.COUNTERS, *cores.COUNTERS,
 )  # fmt: skip
+_CLEANED = (cleaning.NEGATIVES, cleaning.OF_ROBOTS, cores.EVENTS_OUTSIDE)  # as settings ask for
 _SHOWN = 3  # reasons of rejects that an error names, the most frequent ones
 
 
@@ -44,7 +46,7 @@ def check_report(
 
     Raises:
         UserError: a log could not be read to its end, there is no event, too many were rejected,
-            none is left to learn from, or a temporal split lacks times.
+            none is left to learn from, or a temporal split or the age of transitions lacks times.
     """
     faults = sorted(counters(result, records.FAULTS))
     if faults:
@@ -66,8 +68,18 @@ def check_report(
             f"`data.split` is temporal, but {report[WITHOUT_TIME]} events of {where} have no "
             "timestamp. Give them one, or split by leave_one_out."
         )
+    if settings.transition_window and settings.transition_half_life_days and report[WITHOUT_TIME]:
+        raise UserError(
+            f"`data.transition_half_life_days` is {settings.transition_half_life_days}, but "
+            f"{report[WITHOUT_TIME]} events of {where} have no timestamp, so no age. Give them "
+            "one, or set it to 0."
+        )
     if report[shards.TRAINED] == 0:
-        raise UserError(f"no event of {where} is left to train on. Give longer logs.")
+        cleaned = {name: report[name] for name in _CLEANED if report.get(name)}
+        remedy = (
+            f"Give longer logs, or clean away less: {cleaned}." if cleaned else "Give longer logs."
+        )
+        raise UserError(f"no event of {where} is left to train on. {remedy}")
 
 
 def _examples(reasons: dict[str, int], rejects_path: pathlib.Path) -> str:

@@ -1,8 +1,9 @@
 """The media job: items.csv and its files to item records with one embedding for each modality.
 
-Each line of the catalogue is looked up in the vocabulary; each of its media is decoded, embedded by
-an exported encoder, and the branches meet again by row. A medium that is missing or broken costs
-the item that modality only. Run it from a shell with `python -m pipelines.media`.
+Each line of the catalogue is looked up in the vocabulary; each of its media is decoded and embedded
+by an exported encoder, or its embedding is given, and the branches meet again by row. A medium that
+is missing or broken costs the item that modality only. Run it from a shell with
+`python -m pipelines.media`.
 """
 
 import argparse
@@ -15,19 +16,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.runners.runner import PipelineResult
 
-from pipelines import catalogue, item_records, job_progress
+from pipelines import catalogue, item_records, job_progress, quality
 from pipelines.decode import decoder_of
-from pipelines.embed import MISSING, PRESENT, REJECTED, EmbedModality
+from pipelines.embed import EmbedModality
+from pipelines.embedding_cache import make_cache_dir
+from pipelines.given import GivenEmbeddings
 from pipelines.job_progress import JobProgress
-from pipelines.media_inputs import checked_vocabularies, encoders_in, fitting_encoders, item_schema
+from pipelines.media_inputs import (
+    Source,
+    checked_vocabularies,
+    encoders_in,
+    fitting_sources,
+    item_schema,
+)
+from pipelines.media_report import report_of
+from pipelines.read_given import ReadGiven
 from pipelines.rejects import WriteRejects
-from pipelines.runners import counters, new_pipeline, run_pipeline
-from pipelines.tables import check_below, column_names
+from pipelines.runners import new_pipeline, run_pipeline
+from pipelines.tables import catalogue_dialect, check_below, column_names
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, EncoderConfig, load_config
-from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality, Schema
 
@@ -51,7 +60,8 @@ def run(
         input_dir: holds the catalogue and the files that it names.
         output_dir: exists; the caller makes it appear whole.
         config: the sections `data` and `encoders` are used.
-        encoders: the exported encoder of each modality of the schema.
+        encoders: for each modality of the schema the folder of its exported encoder, or of the
+            description of given embeddings.
         schema: of the item records.
         beam_args: options for Beam.
         vocabulary_dir: holds items.txt and one file for each category; where not given,
@@ -59,42 +69,56 @@ def run(
 
     Returns:
         What `items/report.json` says: how many items there are, and for each modality the share
-        that has it, how many lack it, how many were rejected and why; and the seconds it took.
+        that has it, how many lack it, how many were rejected and why, where the embeddings came
+        from, and how many items the quality report calls remarkable; and the seconds it took.
 
     Raises:
-        UserError: the catalogue, the vocabulary or an encoder is missing, or they do not fit each
-            other.
+        UserError: the catalogue, the vocabulary, an encoder or given embeddings are missing, or
+            they do not fit each other.
     """
     started = time.monotonic()
     input_dir, output_dir = pathlib.Path(input_dir).resolve(), pathlib.Path(output_dir)
     vocabulary_dir = pathlib.Path(vocabulary_dir or output_dir / VOCABULARY_DIR).resolve()
-    folders = fitting_encoders(encoders, schema)
+    sources = fitting_sources(encoders, schema)
     check_below(input_dir, config.data.items, "data.items")
     table = input_dir / config.data.items
-    column_names(table, input_dir, (catalogue.ITEM_ID,))
+    column_names(table, input_dir, (catalogue.ITEM_ID,), catalogue_dialect(config.data))
     num_items = checked_vocabularies(vocabulary_dir, schema)
+    for source in sources.values():
+        if isinstance(source, GivenEmbeddings):
+            source.check(input_dir, config.data)
     for name in (ITEMS_DIR, REJECTS_DIR):
         (output_dir / name).mkdir(exist_ok=True)
     pipeline = new_pipeline(beam_args)
-    with job_progress.shown("embed media", num_items * len(folders), "media") as progress:
+    with job_progress.shown("embed media", num_items * len(sources), "media") as progress:
         _build(
             pipeline,
             input_dir,
             output_dir.resolve(),
             vocabulary_dir,
             config,
-            folders,
+            sources,
             schema,
             progress,
         )
         result = run_pipeline(pipeline)
-    report = _report(result, schema, time.monotonic() - started)
+    report = report_of(result, schema, time.monotonic() - started)
     if report["items"] != num_items:
         raise UserError(
             f"{table} holds {report['items']} of the {num_items} items of "
             f"{vocabulary_dir / 'items.txt'}. Give the catalogue that the vocabulary was made "
             "from, or run `tfrs-mm preprocess` again."
         )
+    found = quality.quality_of(
+        output_dir,
+        output_dir / ITEMS_DIR,
+        output_dir / REJECTS_DIR / REJECTS,
+        vocabulary_dir / "items.txt",
+        schema,
+        config.encoders,
+    )
+    write_json(output_dir / ITEMS_DIR / quality.QUALITY, found)
+    report |= {"quality": quality.summary(found), "seconds": round(time.monotonic() - started, 1)}
     write_json(output_dir / ITEMS_DIR / REPORT, report)
     return report
 
@@ -105,7 +129,7 @@ def _build(
     output_dir: pathlib.Path,
     vocabulary_dir: pathlib.Path,
     config: Config,
-    folders: Mapping[Modality, EncoderFolder],
+    sources: Mapping[Modality, Source],
     schema: Schema,
     progress: JobProgress,
 ) -> None:
@@ -114,21 +138,28 @@ def _build(
     columns = [
         "title",
         "description",
-        *(f"{modality.value}_path" for modality in folders),
+        *(f"{modality.value}_path" for modality in sources),
+        *(source.column for source in sources.values() if _is_column(source)),
         *categories,
     ]
     items = pipeline | "ReadItems" >> catalogue.ReadItems(
         str(input_dir / config.data.items),
         str(vocabulary_dir / "items.txt"),
         list(dict.fromkeys(columns)),
+        catalogue_dialect(config.data),
     )
     branches, rejects = {"items": items}, [pipeline | "NoRejectsYet" >> beam.Create([])]
-    for modality, folder in folders.items():
-        settings = _encoder_config(config, modality)
-        decoder = decoder_of(modality, folder.input_shape, input_dir, settings)
-        embedded = items | f"Embed_{modality.value}" >> EmbedModality(
-            folder, decoder, settings.batch_size, progress
-        )
+    cache_dir = make_cache_dir(config.encoders.cache_dir)
+    for modality, source in sources.items():
+        if isinstance(source, GivenEmbeddings):
+            embed = ReadGiven(
+                source, input_dir, config.data, str(vocabulary_dir / "items.txt"), progress
+            )
+        else:
+            settings = _encoder_config(config, modality)
+            decoder = decoder_of(modality, source.input_shape, input_dir, settings)
+            embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir)
+        embedded = items | f"Embed_{modality.value}" >> embed
         branches[modality.value] = embedded.embeddings
         rejects.append(embedded.rejects)
     _ = branches | "WriteItems" >> item_records.WriteItems(
@@ -145,34 +176,12 @@ def _build(
     )
 
 
+def _is_column(source: Source) -> bool:
+    return isinstance(source, GivenEmbeddings) and bool(source.column)
+
+
 def _encoder_config(config: Config, modality: Modality) -> EncoderConfig:
     return getattr(config.encoders, modality.value)
-
-
-def _report(result: PipelineResult, schema: Schema, seconds: float) -> dict[str, Any]:
-    """The counters of the finished job, for people and for `items/report.json`."""
-    lines = counters(result, catalogue.NAMESPACE)
-    items = lines.get(item_records.WRITTEN, 0)
-    found = {modality.value: counters(result, modality.value) for modality in schema.modalities}
-    return {
-        "items": items,
-        catalogue.UNKNOWN: lines.get(catalogue.UNKNOWN, 0),
-        catalogue.REPEATED: lines.get(catalogue.REPEATED, 0),
-        "share": {
-            name: round(counts.get(PRESENT, 0) / max(items, 1), 6) for name, counts in found.items()
-        },
-        "present": {name: counts.get(PRESENT, 0) for name, counts in found.items()},
-        "missing": {name: counts.get(MISSING, 0) for name, counts in found.items()},
-        "rejected": {
-            name: {
-                reason.removeprefix(REJECTED): count
-                for reason, count in sorted(counts.items())
-                if reason.startswith(REJECTED)
-            }
-            for name, counts in found.items()
-        },
-        "seconds": round(seconds, 1),
-    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,9 +190,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, beam_args = parser.parse_known_args(argv)
     try:
         config = load_config(arguments.config, arguments.set)
-        folders = encoders_in(arguments.encoders)
-        schema = item_schema(arguments.vocabulary, config, folders)
-        encoders = {modality: folder.path for modality, folder in folders.items()}
+        sources = encoders_in(arguments.encoders)
+        schema = item_schema(arguments.vocabulary, config, sources)
+        encoders = {modality: source.path for modality, source in sources.items()}
         with whole_directory(arguments.output, overwrite=arguments.overwrite) as output:
             report = run(
                 arguments.input, output, config, encoders, schema, beam_args, arguments.vocabulary

@@ -1,20 +1,37 @@
-"""What the media job gets besides the catalogue: encoders, vocabularies, and a schema they fit."""
+"""What the media job gets besides the catalogue: encoders or given embeddings, vocabularies, and a
+schema they fit.
+"""
 
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
 
+from pipelines import given
+from pipelines.given import GivenEmbeddings
 from tfrs_mm.config import Config
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
 
+Source = EncoderFolder | GivenEmbeddings
 
-def fitting_encoders(
+
+def read_source(path: str | os.PathLike[str]) -> Source:
+    """What gives a modality's embeddings: an exported encoder, or what the user has already.
+
+    Raises:
+        UserError: the folder holds neither.
+    """
+    if (pathlib.Path(path) / given.DESCRIPTION).is_file():
+        return GivenEmbeddings.read(path)
+    return EncoderFolder.read(path)
+
+
+def fitting_sources(
     encoders: Mapping[Modality, str | os.PathLike[str]], schema: Schema
-) -> dict[Modality, EncoderFolder]:
-    """The encoder of each modality of the schema, in its order.
+) -> dict[Modality, Source]:
+    """The source of each modality of the schema, in its order.
 
     Raises:
         UserError: a modality has no encoder, an encoder no modality, or it gives other embeddings.
@@ -24,18 +41,18 @@ def fitting_encoders(
             "encoders must be given for the modalities of the schema, "
             f"{_names(schema.modalities)}; received some for {_names(encoders)}."
         )
-    folders = {modality: EncoderFolder.read(encoders[modality]) for modality in schema.modalities}
+    sources = {modality: read_source(encoders[modality]) for modality in schema.modalities}
     fingerprints = dict(schema.encoders)
-    for modality, folder in folders.items():
+    for modality, source in sources.items():
         size = schema.feature(modality.value).size
-        expected = fingerprints.get(modality.value, folder.fingerprint)
-        if (folder.modality, folder.dim, folder.fingerprint) != (modality, size, expected):
+        expected = fingerprints.get(modality.value, source.fingerprint)
+        if (source.modality, source.dim, source.fingerprint) != (modality, size, expected):
             raise UserError(
-                f"{folder.path} must hold the encoder {expected} of {modality.value} with {size} "
-                f"dimensions, but holds {folder.fingerprint} of {folder.modality.value} with "
-                f"{folder.dim}."
+                f"{source.path} must hold the encoder {expected} of {modality.value} with {size} "
+                f"dimensions, but holds {source.fingerprint} of {source.modality.value} with "
+                f"{source.dim}."
             )
-    return folders
+    return sources
 
 
 def checked_vocabularies(directory: pathlib.Path, schema: Schema) -> int:
@@ -62,14 +79,14 @@ def checked_vocabularies(directory: pathlib.Path, schema: Schema) -> int:
     return schema.num_items
 
 
-def encoders_in(directory: pathlib.Path) -> dict[Modality, EncoderFolder]:
-    """The encoders in the folders that are named after modalities.
+def encoders_in(directory: pathlib.Path) -> dict[Modality, Source]:
+    """The sources in the folders that are named after modalities.
 
     Raises:
         UserError: there is none.
     """
     folders = {
-        modality: EncoderFolder.read(directory / modality.value)
+        modality: read_source(directory / modality.value)
         for modality in Modality
         if (directory / modality.value).is_dir()
     }
@@ -82,7 +99,7 @@ def encoders_in(directory: pathlib.Path) -> dict[Modality, EncoderFolder]:
 
 
 def item_schema(
-    vocabulary_dir: pathlib.Path, config: Config, folders: Mapping[Modality, EncoderFolder]
+    vocabulary_dir: pathlib.Path, config: Config, folders: Mapping[Modality, Source]
 ) -> Schema:
     """What an item record needs to know: its row, its categories, its embeddings."""
     sizes = {

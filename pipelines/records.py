@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.event_kinds import ANY_KIND, KindRules, read_kinds
+from pipelines.event_times import ANY_TIME, TimeRules, read_times
 from pipelines.job_progress import JobProgress
 from pipelines.tables import (
     REPLACEMENT,
@@ -24,18 +26,21 @@ from pipelines.tables import (
     BrokenRow,
     check_below,
     column_names,
+    log_dialect,
     read_table,
 )
+from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary, is_legal_id
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import UNKNOWN_ROW
 
 # Columns of a log.
 USER_ID, ITEM_ID, EVENT, TIMESTAMP, ORDER = "user_id", "item_id", "event", "timestamp", "order"
+RATING = "rating"
 REQUIRED = (USER_ID, ITEM_ID, TIMESTAMP)
 # Columns of a checked batch, besides `user_id` and `event`.
 ITEM, TIME, UNTIMED, POSITION = "item", "time", "untimed", "position"
-DEFAULT_EVENT = "interaction"  # where a log has no column `event`, or a row nothing in it
+NEGATIVE = "negative"
 
 NAMESPACE = "behaviour"
 READ, REJECTED, WITHOUT_TIME = "events read", "events rejected", "events without time"
@@ -43,20 +48,20 @@ REASONS = "behaviour/reasons"  # namespace of counters, one for each reason to r
 FAULTS = (
     "behaviour/faults"  # namespace of counters, one for each file that could not be read to its end
 )
-NOT_AS_WIDE = "the row has not as many cells as the header"
 REJECTS, EVENT_NAMES = "rejects", "event names"  # outputs beside the batches
 
 _EMPTY, _NOT_UTF8, _CONTROLS = ID_FAULTS = ("is empty", "is not UTF-8", "has control characters")
 _ROWS_OF_A_FILE = 2**40  # positions in one file lie below it, so that files keep their order
-_TIME_LIMIT = 2.0**53  # from here on a float holds no whole second
 
 
-def find_files(input_dir: pathlib.Path, pattern: str) -> list[pathlib.Path]:
-    """The log files below `input_dir` that match the pattern, in the order of their names.
+def find_files(input_dir: pathlib.Path, settings: DataConfig) -> list[pathlib.Path]:
+    """The log files below `input_dir` that match `data.interactions`, in the order of their names.
 
     Raises:
-        UserError: the pattern leaves the folder or matches nothing, or a file is no log.
+        UserError: the pattern leaves the folder or matches nothing, a file is no log, or none has a
+            column that the settings speak of.
     """
+    pattern, dialect = settings.interactions, log_dialect(settings)
     check_below(input_dir, pattern, "data.interactions")
     paths = sorted(path for path in input_dir.glob(pattern) if path.is_file())
     if not paths:
@@ -64,8 +69,15 @@ def find_files(input_dir: pathlib.Path, pattern: str) -> list[pathlib.Path]:
             f"`data.interactions` is {pattern!r}, which matches no file in {input_dir}. "
             "Correct the pattern or the input folder."
         )
-    for path in paths:
-        column_names(path, input_dir, REQUIRED)
+    wanted = (RATING,) if settings.min_rating else ()
+    found = {
+        name for path in paths for name in column_names(path, input_dir, REQUIRED, dialect, wanted)
+    }
+    if not found.issuperset(wanted):
+        raise UserError(
+            f"`data.min_rating` is {settings.min_rating}, but no file that matches {pattern!r} has "
+            f"a column {RATING!r}. Name it in `data.interaction_columns`, or give 0."
+        )
     return paths
 
 
@@ -78,8 +90,12 @@ class ReadEvents(beam.DoFn):
     `FAULTS`, since no runner hands an exception over as it was.
     """
 
-    def __init__(self, items_path: str, partitions: int, progress: JobProgress) -> None:
-        self._items_path, self._partitions, self._progress = items_path, partitions, progress
+    def __init__(self, items_path: str, settings: DataConfig, progress: JobProgress) -> None:
+        self._items_path, self._partitions, self._progress = items_path, settings.shards, progress
+        self._dialect, self._times = log_dialect(settings), TimeRules.of(settings)
+        self._kinds = KindRules.of(settings)
+        ratings = (RATING,) if settings.min_rating else ()
+        self._columns = (*REQUIRED, EVENT, ORDER, *ratings)
         self._read = Metrics.counter(NAMESPACE, READ)
         self._rejected = Metrics.counter(NAMESPACE, REJECTED)
         self._without_time = Metrics.counter(NAMESPACE, WITHOUT_TIME)
@@ -92,7 +108,7 @@ class ReadEvents(beam.DoFn):
         """See the class."""
         place, path, name = element
         try:
-            for batch, broken in read_table(path, (*REQUIRED, EVENT, ORDER)):
+            for batch, broken in read_table(path, self._columns, self._dialect):
                 yield from self._checked(batch, broken, place, name)
         except UserError as fault:
             Metrics.counter(FAULTS, str(fault)).inc()
@@ -100,16 +116,17 @@ class ReadEvents(beam.DoFn):
     def _checked(
         self, batch: pa.RecordBatch, broken: list[BrokenRow], place: int, name: str
     ) -> Iterator[Any]:
-        events, rejects = check_events(batch, self._items, place, name)
-        rejects += [_reject(NOT_AS_WIDE, name, row.number, {"row": row.text}) for row in broken]
+        events, rejects = check_events(batch, self._items, place, name, self._times, self._kinds)
+        rejects += [_reject(row.reason, name, row.number, {"row": row.text}) for row in broken]
         self._read.inc(batch.num_rows + len(broken))
         self._rejected.inc(len(rejects))
-        self._without_time.inc(pc.sum(events.column(UNTIMED)).as_py() or 0)
+        positive = pc.invert(events.column(NEGATIVE))
+        self._without_time.inc(pc.sum(pc.and_(positive, events.column(UNTIMED))).as_py() or 0)
         self._progress.advance(batch.num_rows + len(broken))
         for reject in rejects:
             Metrics.counter(REASONS, reject["reason"]).inc()
             yield TaggedOutput(REJECTS, reject)
-        for event in events.column(EVENT).unique().to_pylist():
+        for event in events.column(EVENT).filter(positive).unique().to_pylist():
             yield TaggedOutput(EVENT_NAMES, event)
         partition = partition_of(events.column(USER_ID), self._partitions)
         order = np.argsort(partition, kind="stable")
@@ -120,7 +137,12 @@ class ReadEvents(beam.DoFn):
 
 
 def check_events(
-    batch: pa.RecordBatch, items: Vocabulary, place: int, name: str
+    batch: pa.RecordBatch,
+    items: Vocabulary,
+    place: int,
+    name: str,
+    time_rules: TimeRules = ANY_TIME,
+    kind_rules: KindRules = ANY_KIND,
 ) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
     """The events that can be used, and a reject for each other row.
 
@@ -129,15 +151,20 @@ def check_events(
         items: the vocabulary; an item that is not in it cannot be used.
         place: of the file among all; the events of later files come later in the input.
         name: of the file, said in the rejects.
+        time_rules: how timestamps are read.
+        kind_rules: which kinds of events there are.
 
     Returns:
         A batch of `user_id`, `event` (strings), `item` (int64 row), `time` (float64; of a row
-        without timestamp its `order`, else 0), `untimed` (bool) and `position` (int64, in the whole
-        input).
+        without timestamp its `order`, else 0), `untimed` (bool), `position` (int64, in the whole
+        input) and `negative` (bool).
     """
     columns = {column: batch.column(column) for column in batch.schema.names}
     item_rows = items.rows_of(columns[ITEM_ID])
-    times, untimed, time_faults = _times(columns)
+    times, untimed, time_faults = read_times(columns[TIMESTAMP], columns.get(ORDER), time_rules)
+    kinds, negative, kind_faults = read_kinds(
+        columns.get(EVENT), columns.get(RATING), batch.num_rows, kind_rules
+    )
     event_faults = (
         _id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []
     )  # it may be empty
@@ -147,6 +174,7 @@ def check_events(
         *_id_faults(ITEM_ID, columns[ITEM_ID]),
         *event_faults,
         *time_faults,
+        *kind_faults,
         ("item_id is not in the catalogue", item_rows == UNKNOWN_ROW),
     ]
     fault = np.full(batch.num_rows, -1)
@@ -156,13 +184,14 @@ def check_events(
     checked = pa.RecordBatch.from_arrays(
         [
             columns[USER_ID],
-            _event_names(columns.get(EVENT), batch.num_rows),
+            kinds,
             pa.array(item_rows),
             pa.array(times),
             pa.array(untimed),
             pc.add(columns[ROW_NUMBER], place * _ROWS_OF_A_FILE),
+            pa.array(negative),
         ],
-        [USER_ID, EVENT, ITEM, TIME, UNTIMED, POSITION],
+        [USER_ID, EVENT, ITEM, TIME, UNTIMED, POSITION, NEGATIVE],
     )
     bad = np.flatnonzero(fault >= 0)
     rejects = []
@@ -183,38 +212,6 @@ def partition_of(users: pa.Array, partitions: int) -> np.ndarray:
     return np.array(hashes, np.int64)[encoded.indices.to_numpy()]
 
 
-def _times(
-    columns: dict[str, pa.Array],
-) -> tuple[np.ndarray, np.ndarray, list[tuple[str, np.ndarray]]]:
-    """`[n]` numbers to order by, whether the timestamp is empty, and what is wrong where."""
-    texts = columns[TIMESTAMP]
-    empty = pc.equal(texts, "")
-    if ORDER in columns:
-        texts = pc.if_else(empty, columns[ORDER], texts)
-    texts = pc.if_else(pc.equal(texts, ""), "0", texts)
-    try:
-        times = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False).copy()
-    except pa.ArrowInvalid:  # some row is no number; one by one, as Python reads them
-        times = np.array([_number(text) for text in texts.to_pylist()], np.float64)
-    untimed = empty.to_numpy(zero_copy_only=False)
-    no_number = ~np.isfinite(times)
-    too_large = ~no_number & (np.abs(times) >= _TIME_LIMIT)
-    times[no_number | too_large] = 0.0
-    faults = [
-        ("timestamp is no number", no_number & ~untimed),
-        ("order is no number", no_number & untimed),
-        ("timestamp or order is 2**53 or beyond; seconds are expected", too_large),
-    ]
-    return times, untimed, faults
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
-
-
 def _id_faults(column: str, values: pa.Array) -> list[tuple[str, np.ndarray]]:
     """What may be wrong with `[n]` ids, and where it is; each distinct one is looked at once."""
     encoded = values.dictionary_encode()
@@ -228,12 +225,6 @@ def id_fault(value: str) -> str | None:
     if is_legal_id(value):
         return _NOT_UTF8 if REPLACEMENT in value else None
     return _CONTROLS if value else _EMPTY
-
-
-def _event_names(events: pa.Array | None, count: int) -> pa.Array:
-    if events is None:
-        return pa.repeat(pa.scalar(DEFAULT_EVENT), count)
-    return pc.if_else(pc.equal(events, ""), DEFAULT_EVENT, events)
 
 
 def _reject(reason: str, name: str, row: int, record: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,10 @@ def _is_worth_reading(record: logging.LogRecord) -> bool:
 
 
 def counters(result: PipelineResult, namespace: str) -> dict[str, int]:
-    """The job's counters of one namespace, by name."""
-    found = result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]
-    # Some runners give None for a counter that was never raised.
-    return {counter.key.metric.name: counter.result or 0 for counter in found}
+    """The job's counters of one namespace, by name; steps that raise the same one are added up."""
+    sums: dict[str, int] = {}
+    for counter in result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]:
+        # Some runners give None for a counter that was never raised.
+        name, amount = counter.key.metric.name, counter.result or 0
+        sums[name] = sums.get(name, 0) + amount
+    return sums

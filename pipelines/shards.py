@@ -23,8 +23,10 @@ from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
 # Counters.
 REPEATS, USERS, TRAINED, VALID, TEST = "repeats dropped", "users", "train", "valid", "test"
 WINDOWS = "windows"
-# Outputs: times in brief, `(items, seconds)` of training events, and `(0, (partition, user ids))`.
+# Outputs: times in brief, `(items, seconds)` of training events, these with how many each user has,
+# and `(0, (partition, user ids))`.
 TIMES, TRAINING_EVENTS, USER_IDS = "times", "training events", "user ids"
+TRAINING_TIMELINES = "training timelines"  # only where transitions are counted
 
 _COUNTERS = (REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, WINDOWS)
 
@@ -89,6 +91,10 @@ class WriteShards(beam.DoFn):
         seconds = np.floor(timelines.times[learnt]).astype(np.int64)
         yield TaggedOutput(TIMES, summarise_times(seconds))
         yield TaggedOutput(TRAINING_EVENTS, (timelines.items[learnt], seconds))
+        if self._settings.transition_window:
+            owners = np.repeat(np.arange(len(timelines.starts)), timelines.ends - timelines.starts)
+            lengths = np.bincount(owners[learnt], minlength=len(timelines.starts))
+            yield TaggedOutput(TRAINING_TIMELINES, (timelines.items[learnt], seconds, lengths))
         yield TaggedOutput(USER_IDS, (0, (partition, timelines.user_ids)))
 
     def _schema(self, num_users: int, num_events: int) -> Schema:

@@ -10,6 +10,7 @@ from tfrs_mm.artefacts import write_json, write_manifest
 from tfrs_mm.config import Config, load_config
 from tfrs_mm.data.catalogue import ItemCounts
 from tfrs_mm.data.examples import ExamplesSpec
+from tfrs_mm.data.item_neighbours import ItemNeighbours, NeighbourTables
 from tfrs_mm.data.tfrecord import shard_name, write_tfrecord
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
@@ -140,6 +141,9 @@ def write_world(folder: pathlib.Path, seed: int = 3) -> Schema:
     for name, encoded in records.items():
         write_tfrecord(folder / "behaviour" / shard_name(name, 0, 1), encoded)
     _write_counts(folder / "behaviour" / "item_counts.npz", events)
+    rows = [row for row, _ in events]
+    timelines = [rows[start : start + 8] for start in range(0, len(rows), 8)]
+    _write_neighbours(folder / "behaviour" / "item_neighbours.npz", timelines, item_ids)
     schema.write(folder / "schema.json")
     write_json(folder / "config.json", tiny_config().to_dict())
     write_manifest(folder, "data", {"input": f"seed {seed}"}, schema=schema.fingerprint())
@@ -158,6 +162,25 @@ def _write_counts(path: pathlib.Path, events: list[tuple[int, int]]) -> None:
         first[row] = time if first[row] < 0 else first[row]
         last[row] = time
     ItemCounts(edges, counts, first, last).write(path)
+
+
+def _write_neighbours(
+    path: pathlib.Path, timelines: list[list[int]], item_ids: tuple[str, ...]
+) -> None:
+    """Both kinds of statistics of `data.transition_window` 8 and `data.transition_half_life` 2."""
+    following = np.zeros((NUM_ITEMS + 1, NUM_ITEMS + 1))
+    for rows in timelines:
+        for place, row in enumerate(rows):
+            for steps, later in enumerate(rows[place + 1 : place + 9]):
+                following[row, later] += 2.0 ** (-steps / 2.0)
+    kinds = []
+    for weights in (following + following.T, following):
+        weights = weights.astype(np.float32)  # before they are ordered, so that ties are ties
+        order = np.lexsort((np.tile(np.arange(NUM_ITEMS + 1), (NUM_ITEMS + 1, 1)), -weights))
+        ordered = np.take_along_axis(weights, order, axis=1)[:, :20]
+        neighbours = np.where(ordered > 0, order[:, :20], 0).astype(np.int32)
+        kinds.append(ItemNeighbours(neighbours, ordered, weights.sum(1)))
+    NeighbourTables(*kinds, {"items": Vocabulary(item_ids).fingerprint()}).write(path)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ class EncoderFolder:
         name: which encoder it is.
         modality: what it was exported for.
         dim: size of an embedding.
-        kind: "pretrained" or "small".
+        kind: "pretrained", "small", or "saved_model" for one of the user's.
         input_dtype: of the inputs.
         input_shape: of the inputs; the first axis is the batch, None.
         weights_sha256: of the file that the weights came from, or of the trained weights

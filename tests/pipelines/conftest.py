@@ -1,5 +1,6 @@
-"""Encoders that can be computed in the head, exported as real ones are."""
+"""Encoders that can be computed in the head, exported as real ones are, and a catalogue."""
 
+import importlib.util
 import json
 import pathlib
 from collections.abc import Callable
@@ -9,6 +10,42 @@ import pytest
 
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.schema import Modality
+
+spec = importlib.util.spec_from_file_location(
+    "media_world", pathlib.Path(__file__).with_name("media_world.py")
+)
+world = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(world)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """See `write_shop`."""
+    folder = tmp_path_factory.mktemp("shop")
+    world.write_shop(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoders(export_encoder, tmp_path_factory) -> dict[Modality, pathlib.Path]:
+    """Mean colour; length and capitals of a text; loudness of four mels; mean colour of a frame."""
+    import tensorflow as tf
+
+    def colour(inputs):
+        return tf.reduce_mean(tf.cast(inputs, tf.float32), axis=[1, 2])
+
+    def text(inputs):
+        capitals = tf.strings.length(tf.strings.regex_replace(inputs, "[^A-Z]", ""))
+        return tf.cast(tf.stack([tf.strings.length(inputs), capitals], axis=1), tf.float32)
+
+    def sound(inputs):
+        return tf.reduce_mean(inputs, axis=1)[:, ::24]
+
+    folder = tmp_path_factory.mktemp("encoders")
+    functions = {"image": colour, "text": text, "audio": sound, "video": colour}
+    for name, embed in functions.items():
+        export_encoder(folder / name, name, embed, world.DIMS[name], *world.INPUTS[name])
+    return {modality: folder / modality.value for modality in Modality}
 
 
 @pytest.fixture(scope="session")

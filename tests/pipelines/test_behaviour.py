@@ -1,6 +1,7 @@
 import collections
 import csv
 import dataclasses
+import gzip
 import json
 import math
 import pathlib
@@ -8,9 +9,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv as csv_reader
 
-from pipelines import behaviour, tables
+from pipelines import behaviour, table_blocks
 from tfrs_mm.config import Config
 from tfrs_mm.data.catalogue import ItemCounts
 from tfrs_mm.data.input_pipeline import read_queries, read_windows
@@ -313,7 +317,7 @@ def test_the_splits_without_some_times_are_those_of_the_shared_bench(tmp_path, s
 
 def test_the_records_do_not_depend_on_blocks_or_on_how_the_log_is_cut(made, tmp_path, monkeypatch):
     kind, one = made
-    monkeypatch.setattr(tables, "_BLOCK_BYTES", 512)
+    monkeypatch.setattr(table_blocks, "BLOCK_BYTES", 512)
     many = tmp_path / "out"
     many.mkdir()
     behaviour.run(
@@ -334,6 +338,99 @@ def test_the_records_do_not_depend_on_blocks_or_on_how_the_log_is_cut(made, tmp_
         np.testing.assert_array_equal(
             getattr(counts[0], field.name), getattr(counts[1], field.name)
         )
+
+
+def write_as(folder: pathlib.Path, suffix: str) -> None:
+    """Puts a table of their own column names beside each of `write_input`."""
+    for name, theirs in (("interactions", {"user_id": "who", "timestamp": "at"}), ("items", {})):
+        table = csv_reader.read_csv(
+            folder / f"{name}.csv",
+            convert_options=csv_reader.ConvertOptions(
+                column_types={"timestamp": pa.float64(), "item_id": pa.string()}
+            ),
+        )
+        if name == "items":
+            lists = pa.array([genres.split("|") for genres in table.column("genres").to_pylist()])
+            table = table.set_column(table.column_names.index("genres"), "genres", lists)
+        table = table.rename_columns([theirs.get(column, column) for column in table.column_names])
+        if suffix == ".parquet":
+            pq.write_table(table, folder / f"{name}{suffix}")
+        else:
+            lines = "".join(json.dumps(row) + "\n" for row in table.to_pylist())
+            (folder / f"{name}{suffix}").write_bytes(gzip.compress(lines.encode()))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl.gz", ".parquet"])
+def test_the_records_do_not_depend_on_the_format_of_the_tables(made, tmp_path, suffix):
+    kind, one = made
+    write_as(write_input(tmp_path / "in", random_events()), suffix)
+    settings = {
+        "interactions": f"interactions{suffix}",
+        "items": f"items{suffix}",
+        "interaction_columns": ["user_id=who", "timestamp=at"],
+    }
+    other = run_job(tmp_path / "in", tmp_path / "out", config_of(kind, **settings))
+    files = [path for path in one.folder.rglob("*") if path.suffix in (".gz", ".txt")]
+    assert len(files) == 4 * 3 + 4
+    for path in files:
+        there = other.folder / path.relative_to(one.folder)
+        assert path.read_bytes() == there.read_bytes(), path
+    assert {**other.report, "seconds": 0} == {**one.report, "seconds": 0}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_cleaned_away_leaves_no_trace_and_the_totals_add_up(tmp_path, kind):
+    events = [event for event in random_events() if event[0] != "user 1"]
+    robot = [("robot", f"{item:03d}", "view", str(60 * item)) for item in range(40)]
+    named = [
+        (user, item, "hate" if (place % 7 == 0) else name or "view", time)
+        for place, (user, item, name, time) in enumerate(events)
+    ]
+    settings = {
+        "events": ["view=1", "buy=5", "hate=-1"],
+        # 40 events in 40 minutes; all others have theirs within one.
+        "max_events_per_hour": 39,
+        "min_user_events": 3,
+        "min_item_events": 4,
+    }
+    counts = collections.Counter(user for user, *_ in named)
+    named = [event for event in named if counts[event[0]] < 40]
+    folder = write_input(tmp_path / "in", [*named, *robot, ("user 2", "zzz", "view", "1")])
+    made = run_job(folder, tmp_path / "out", config_of(kind, **settings))
+
+    positive = [event for event in named if event[2] != "hate"]
+    core, had = {(user, item) for user, item, *_ in positive}, 0
+    while had != len(core):
+        had = len(core)
+        users, items = (collections.Counter(column) for column in zip(*core, strict=True))
+        core = {pair for pair in core if users[pair[0]] >= 3 and items[pair[1]] >= 4}
+    left = [event for event in positive if event[:2] in core]
+    assert 0 < len(core) < len({event[:2] for event in positive})
+    expected = splits_by_hand(left, kind)
+    for name in ("train", "valid", "test"):
+        assert sorted(getattr(made, name)) == sorted(expected[name])
+    read = pq.read_table(made.folder / "behaviour" / "negatives.parquet")
+    items = Vocabulary.read(made.folder / "vocabulary" / "items.txt")
+    found = zip(read["user_id"].to_pylist(), items.ids_of(read["item"]), read["time"].to_pylist(),
+                strict=True)  # fmt: skip
+    hated = [(user, item, float(time)) for user, item, name, time in named if name == "hate"]
+    assert sorted(found) == sorted(hated)
+    assert Vocabulary.read(made.folder / "vocabulary" / "events.txt").ids == ("buy", "view")
+    report = made.report
+    assert (report["robots"], report["events of robots"]) == (1, 40)
+    assert report["events read"] == len(named) + 40 + 1
+    assert report["events read"] == sum(
+        report[name]
+        for name in (
+            "events rejected", "negative events", "events of robots", "repeats dropped",
+            "events outside the core", "train", "valid", "test", "events of users without training",
+        )
+    )  # fmt: skip
+    rejects = (made.folder / "rejects" / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["where"] for line in rejects] == [
+        f"interactions.csv:{len(named) + 40 + 2}",
+        "user robot",
+    ]
 
 
 def test_items_are_counted_in_the_training_range_only(made):
@@ -399,7 +496,7 @@ def test_rejects_are_kept_with_their_reasons(tmp_path):
         ("item_id is not in the catalogue", 12, record("u", "unknown")),
         ("item_id is empty", 13, record("u", "")),
         ("item_id has control characters", 14, record("u", "0\x0701")),
-        ("timestamp is no number", 15, record("u", "001", "noon")),
+        ("timestamp is neither a number nor an ISO 8601 time", 15, record("u", "001", "noon")),
     ]
     assert sorted(rejects, key=lambda reject: reject["where"]) == [
         {"reason": reason, "where": f"interactions.csv:{row}", "record": kept}

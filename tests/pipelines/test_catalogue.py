@@ -5,8 +5,10 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.testing.util import assert_that
 
+from pipelines import table_blocks
 from pipelines.catalogue import ReadItems
 from pipelines.runners import new_pipeline
+from pipelines.tables import Dialect
 from tfrs_mm.data.vocabulary import Vocabulary
 
 
@@ -82,5 +84,33 @@ def test_a_compressed_table_is_read_as_what_it_holds(tmp_path):
     with new_pipeline([]) as pipeline:
         items = pipeline | ReadItems(
             str(tmp_path / "items.csv.gz"), str(tmp_path / "items.txt"), ["title"]
+        )
+        assert_that(items, check)
+
+
+def test_json_lines_are_read_by_our_names_with_the_same_columns_in_every_block(
+    tmp_path, monkeypatch
+):
+    def check(batches):
+        (batch,) = batches
+        assert batch.to_pydict() == {
+            "item_id": ["1", "2", "3"],
+            "title": ["A", "", "C"],
+            "genres": ["", "x;y", ""],
+            "row": [1, 2, 3],
+        }
+
+    lines = (
+        '{"asin": 1, "name": "A"}\n{"asin": 2, "genres": ["x", "y"]}\n{"asin": 3, "name": "C"}\n'
+    )
+    (tmp_path / "items.jsonl").write_text(lines)
+    Vocabulary(("1", "2", "3")).write(tmp_path / "items.txt")
+    monkeypatch.setattr(table_blocks, "BLOCK_BYTES", 40)  # a line each
+    with new_pipeline([]) as pipeline:
+        items = pipeline | ReadItems(
+            str(tmp_path / "items.jsonl"),
+            str(tmp_path / "items.txt"),
+            ["title", "genres"],
+            Dialect({"item_id": "asin", "title": "name"}, ";"),
         )
         assert_that(items, check)

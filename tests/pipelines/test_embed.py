@@ -59,9 +59,54 @@ def test_from_created_items_to_embeddings_and_rejects(folder, tmp_path):
     result.wait_until_finish()
     assert counters(result, "image") == {
         "present": 2,
+        "embedded": 2,
         "missing": 1,
         "rejected: file does not exist": 1,
     }
+
+
+def test_media_with_the_same_bytes_are_decoded_and_embedded_once(folder, tmp_path, monkeypatch):
+    for name in ("a.jpg", "b.jpg"):
+        write_jpeg(tmp_path / name, np.full([16, 16, 3], 90, np.uint8))
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    decoded, plain = [], decode.decode_image
+    monkeypatch.setattr(decode, "decode_image", lambda *a: decoded.append(1) or plain(*a))
+    decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
+    paths = ["bad.jpg", "b.jpg", "a.jpg", "a.jpg", "bad.jpg"]
+    pipeline = new_pipeline([])
+    embedded = (
+        pipeline
+        | beam.Create([items_of(paths)])
+        | EmbedModality(folder, decoder, 2, JobProgress("nobody shows it"))
+    )
+    rows = embedded.embeddings | beam.MapTuple(lambda row, _: row)
+    assert_that(rows, equal_to([2, 3, 4]), label="embeddings")
+    ids = embedded.rejects | beam.Map(lambda reject: (reject["item_id"], reject["where"]))
+    assert_that(ids, equal_to([("i1", "bad.jpg"), ("i5", "bad.jpg")]), label="rejects")
+    result = pipeline.run()
+    result.wait_until_finish()
+    assert len(decoded) == 2  # the picture and what is none
+    assert counters(result, "image") == {
+        "present": 3,
+        "embedded": 1,
+        "repeated": 2,
+        "rejected: not a picture of a known format": 2,
+    }
+
+
+def test_a_file_that_changes_while_the_job_runs_is_rejected(folder, tmp_path, monkeypatch):
+    write_jpeg(tmp_path / "a.jpg", np.full([16, 16, 3], 90, np.uint8))
+    versions = iter([b"first", b"second"])
+    monkeypatch.setattr(decode, "read_below", lambda *_: next(versions))
+    decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
+    with new_pipeline([]) as pipeline:
+        embedded = (
+            pipeline
+            | beam.Create([items_of(["a.jpg"])])
+            | EmbedModality(folder, decoder, 2, JobProgress("nobody shows it"))
+        )
+        reasons = embedded.rejects | beam.Map(lambda reject: reject["reason"])
+        assert_that(reasons, equal_to(["file changed while the job ran"]))
 
 
 def test_decoded_pictures_live_only_until_their_batch_is_full(folder, tmp_path, monkeypatch):
@@ -76,12 +121,12 @@ def test_decoded_pictures_live_only_until_their_batch_is_full(folder, tmp_path, 
 
     # Patched where a worker of this process finds them; a closure would be pickled.
     monkeypatch.setattr(decode, "decode_image", decode_tracked)
-    monkeypatch.setattr(decode, "read_below", lambda *_: b"")
+    monkeypatch.setattr(decode, "read_below", lambda root, path, limit: path.encode())
     decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
     with new_pipeline([]) as pipeline:
         embedded = (
             pipeline
-            | beam.Create([items_of([f"{n}.jpg" for n in range(100)]) for _ in range(4)])
+            | beam.Create([items_of([f"{part}/{n}.jpg" for n in range(100)]) for part in range(4)])
             | beam.Reshuffle()
             | EmbedModality(folder, decoder, 4, JobProgress("nobody shows it"))
         )

@@ -91,3 +91,26 @@ def test_a_catalogue_without_items_is_refused(tmp_path, table, fault):
 def test_a_catalogue_elsewhere_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"`data\.items` must lie below"):
         write(tmp_path, b"item_id\na\n", items="../items.csv")
+
+
+def test_lists_of_json_lines_are_categories_and_late_columns_are_found(tmp_path):
+    table = b'{"asin": 7}\n\n["asin"]\n{"asin": "b", "kinds": ["x", "y"]}\n{"asin": "7"}\n'
+    (tmp_path / "items.jsonl").write_bytes(table)
+    found, rejects = write(
+        tmp_path,
+        b"",
+        items="items.jsonl",
+        item_columns=("item_id=asin", "genres=kinds"),
+        category_separator=";",
+    )
+    assert ids(tmp_path, "items") == ("7", "b")
+    assert ids(tmp_path, "genres") == ("x", "y")
+    assert found["categories"] == ["genres"]
+    assert rejects == [
+        {
+            "reason": "the line is no JSON object",
+            "where": "items.jsonl:3",
+            "record": {"row": '["asin"]'},
+        },
+        {"reason": "item_id is repeated", "where": "items.jsonl:5", "record": {"item_id": "7"}},
+    ]

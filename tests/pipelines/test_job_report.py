@@ -81,6 +81,11 @@ def test_a_log_that_was_not_read_to_its_end_is_an_error_whatever_was_read(tmp_pa
         ({}, "leave_one_out", "hold no event"),
         ({"events read": 4, "train": 0}, "temporal", "left to train on"),
         (
+            {"events read": 4, "train": 0, "events outside the core": 4},
+            "temporal",
+            "clean away less: {'events outside the core': 4}",
+        ),
+        (
             {"events read": 4, "train": 3, "events without time": 1},
             "temporal",
             "1 events of .* no timestamp",

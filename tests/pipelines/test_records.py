@@ -1,31 +1,48 @@
+import gzip
+import json
 import math
+import re
+from fractions import Fraction
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.event_kinds import KindRules
+from pipelines.event_times import TimeRules
 from pipelines.job_progress import JobProgress
 from pipelines.records import ReadEvents, check_events, find_files, id_fault, partition_of
 from pipelines.runners import counters, new_pipeline
-from pipelines.tables import ROW_NUMBER, read_table
+from pipelines.tables import ROW_NUMBER, log_dialect, read_table
+from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
 
 ITEMS = Vocabulary(("a", "b", "c"))
 
 
-def checked(tmp_path, text: str, place: int = 0) -> tuple[list[dict], list[dict]]:
+def logs(pattern: str, **data: object) -> DataConfig:
+    return DataConfig(interactions=pattern, **data)
+
+
+def checked(tmp_path, text: str, place: int = 0, **data: object) -> tuple[list[dict], list[dict]]:
     """The usable events of a log, and the rejects."""
     (tmp_path / "log.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    settings = DataConfig(**data)
     events, rejects = [], []
     for batch, _ in read_table(
-        str(tmp_path / "log.csv"), ("user_id", "item_id", "timestamp", "event", "order")
+        str(tmp_path / "log.csv"),
+        ("user_id", "item_id", "timestamp", "event", "order", "rating"),
+        log_dialect(settings),
     ):
-        good, bad = check_events(batch, ITEMS, place, "log.csv")
+        good, bad = check_events(
+            batch, ITEMS, place, "log.csv", TimeRules.of(settings), KindRules.of(settings)
+        )
         events += good.to_pylist()
         rejects += bad
     return events, rejects
@@ -44,6 +61,7 @@ def test_an_event_becomes_numbers(tmp_path):
             "time": 12.75,
             "untimed": False,
             "position": 2,
+            "negative": False,
         }
     ]
 
@@ -82,15 +100,13 @@ def test_without_a_timestamp_the_order_counts_and_else_nothing(tmp_path):
         ("u,a\x00,1,1,e", "item_id has control characters"),
         ("u,a,1,1,e\x1b", "event has control characters"),
         ("u\udce9,a,1,1,e", "user_id is not UTF-8"),
-        ("u,a,yesterday,1,e", "timestamp is no number"),
-        ("u,a,nan,1,e", "timestamp is no number"),
-        ("u,a,inf,1,e", "timestamp is no number"),
+        ("u,a,yesterday,1,e", "timestamp is neither a number nor an ISO 8601 time"),
+        ("u,a,nan,1,e", "timestamp is neither a number nor an ISO 8601 time"),
+        ("u,a,inf,1,e", "timestamp is neither a number nor an ISO 8601 time"),
         ("u,a,,first,e", "order is no number"),
-        # Nanoseconds since 1970, which a float does not hold exactly.
-        (
-            "u,a,1700000000000000000,1,e",
-            "timestamp or order is 2**53 or beyond; seconds are expected",
-        ),
+        # As nanoseconds 1e16 s, and 2**53 is about 9e15.
+        ("u,a,1e25,1,e", "timestamp or order is 2**53 seconds or beyond"),
+        ("u,a,,9007199254740992,e", "timestamp or order is 2**53 seconds or beyond"),
         ("u,z,1,1,e", "item_id is not in the catalogue"),
         (",z,x,1,e", "user_id is empty"),  # the first of several faults
     ],
@@ -124,26 +140,34 @@ numbers = st.one_of(
 
 
 @given(
+    st.sampled_from(["auto", "s"]),
     st.lists(
         st.tuples(
             st.sampled_from(["u", "v", ""]), st.sampled_from(["a", "b", "z", "", "a\x00"]), numbers
         ),
         max_size=6,
-    )
+    ),
 )
-def test_each_row_is_either_an_event_or_a_reject(rows):
+def test_each_row_is_either_an_event_or_a_reject(unit, rows):
     columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(3)]
     batch = pa.RecordBatch.from_arrays(
         [*columns, pa.array(range(2, len(rows) + 2), pa.int64())],
         ["user_id", "item_id", "timestamp", ROW_NUMBER],
     )
-    events, rejects = check_events(batch, ITEMS, 0, "log.csv")
+    events, rejects = check_events(batch, ITEMS, 0, "log.csv", TimeRules(unit))
 
     def time_of(text: str) -> float:
         try:
-            return float(text or "0")
+            time = float(text or "0")
         except ValueError:
             return math.nan
+        size = abs(time)
+        if unit == "s" or size < 1e11:
+            return time
+        per_second = 10**3 if size < 1e14 else 10**6 if size < 1e17 else 10**9
+        if 2.0**53 <= size < math.inf:  # more digits than a float holds
+            return float(Fraction(text) / per_second)
+        return time / per_second
 
     good, bad = [], []
     for number, (user, item, text) in enumerate(rows, start=2):
@@ -215,9 +239,9 @@ def test_a_log_becomes_batches_of_partitions(tmp_path):
     read = (
         pipeline
         | beam.Create([(0, str(tmp_path / "log.csv"), "logs/log.csv")])
-        | beam.ParDo(ReadEvents(str(tmp_path / "items.txt"), 3, JobProgress("none"))).with_outputs(
-            "rejects", "event names", main="batches"
-        )
+        | beam.ParDo(
+            ReadEvents(str(tmp_path / "items.txt"), DataConfig(shards=3), JobProgress("none"))
+        ).with_outputs("rejects", "event names", main="batches")
     )
     assert_that(read.batches, check_batches, label="batches")
     assert_that(read.rejects, check_rejects, label="rejects")
@@ -233,8 +257,12 @@ def test_logs_are_found_in_the_order_of_their_names(tmp_path):
     for name in ("b.csv", "a.csv", "more/c.csv", "items.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("user_id,item_id,timestamp\n")
-    assert [path.name for path in find_files(tmp_path, "*.csv")] == ["a.csv", "b.csv"]
-    assert [path.name for path in find_files(tmp_path, "**/*.csv")] == ["a.csv", "b.csv", "c.csv"]
+    assert [path.name for path in find_files(tmp_path, logs("*.csv"))] == ["a.csv", "b.csv"]
+    assert [path.name for path in find_files(tmp_path, logs("**/*.csv"))] == [
+        "a.csv",
+        "b.csv",
+        "c.csv",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -249,15 +277,102 @@ def test_logs_are_found_in_the_order_of_their_names(tmp_path):
 def test_a_pattern_without_logs_is_refused(tmp_path, pattern, fault):
     (tmp_path / "more").mkdir()
     with pytest.raises(UserError, match=fault):
-        find_files(tmp_path, pattern)
+        find_files(tmp_path, logs(pattern))
 
 
 def test_a_log_without_its_columns_is_refused(tmp_path):
     (tmp_path / "log.csv").write_text("user_id,item,time\n")
     with pytest.raises(UserError, match=r"no column \['item_id', 'timestamp'\]"):
-        find_files(tmp_path, "log.csv")
+        find_files(tmp_path, logs("log.csv"))
 
 
 def test_negative_times_are_times(tmp_path):
     events, _ = checked(tmp_path, "user_id,item_id,timestamp\nu,a,-0.5\n")
     np.testing.assert_array_equal([event["time"] for event in events], [-0.5])
+
+
+def test_columns_of_other_names_are_read_by_ours(tmp_path):
+    names = ("user_id=reviewerID", "timestamp=unixReviewTime", "rating=overall")
+    events, rejects = checked(
+        tmp_path,
+        "reviewerID,user_id,item_id,unixReviewTime,overall\nr,not this one,a,5,1\nr,x,b,,x\n",
+        interaction_columns=names,
+        min_rating=2.0,
+    )
+    assert [(e["user_id"], e["time"], e["negative"]) for e in events] == [("r", 5, True)]
+    # A reject speaks of our names.
+    assert rejects[0]["record"] == {"user_id": "r", "item_id": "b", "timestamp": "", "rating": "x"}
+
+
+def test_a_log_lacks_a_column_by_its_own_name(tmp_path):
+    (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\n")
+    with pytest.raises(UserError, match=r"no column \['reviewerID'\]"):
+        find_files(tmp_path, logs("log.csv", interaction_columns=("user_id=reviewerID",)))
+
+
+def test_ratings_that_no_log_has_are_asked_for(tmp_path):
+    (tmp_path / "a.csv").write_text("user_id,item_id,timestamp\n")
+    with pytest.raises(UserError, match=r"`data\.min_rating` is 3\.0, but no file"):
+        find_files(tmp_path, logs("*.csv", min_rating=3.0))
+    # One of several files is enough, by whatever name.
+    (tmp_path / "b.csv").write_text("user_id,item_id,timestamp,stars\n")
+    found = find_files(
+        tmp_path, logs("*.csv", min_rating=3.0, interaction_columns=("rating=stars",))
+    )
+    assert len(found) == 2
+
+
+def test_times_outside_the_range_are_rejected(tmp_path):
+    # 2024-05-01T00:00:00Z is second 1714521600.
+    lines = ["1714521599", "1714521600", "2024-05-02T00:00:00+00:00", "2024-05-02T00:00:01Z", ""]
+    log = "user_id,item_id,timestamp\n" + "".join(f"u,a,{line}\n" for line in lines)
+    events, rejects = checked(tmp_path, log, min_time="2024-05-01", max_time="1714608000")
+    # Without a timestamp an event lies nowhere.
+    assert [event["time"] for event in events] == [1714521600, 1714608000, 0]
+    assert [(reject["where"], reject["reason"]) for reject in rejects] == [
+        ("log.csv:2", "timestamp is before data.min_time"),
+        ("log.csv:5", "timestamp is after data.max_time"),
+    ]
+
+
+def test_kinds_of_events_are_listed_or_rejected_and_speak_for_or_against(tmp_path):
+    log = "user_id,item_id,timestamp,event,rating\nu,a,1,buy,\nu,b,1,dislike,5\nu,c,1,,\n"
+    events, rejects = checked(tmp_path, log, events=("buy=3", "dislike=-1"))
+    assert [(e["event"], e["negative"]) for e in events] == [("buy", False), ("dislike", True)]
+    # Without a name the kind is "interaction".
+    assert [reject["reason"] for reject in rejects] == ["event kind is not in data.events"]
+    events, rejects = checked(tmp_path, log, events=("buy=3", "dislike=-1", "interaction=1"))
+    assert [e["negative"] for e in events] == [False, True, False]
+    assert not rejects
+
+
+def test_rated_events_below_the_least_rating_are_negative(tmp_path):
+    log = "user_id,item_id,timestamp,rating\nu,a,1,2.5\nu,b,1,3\nu,c,1,\nu,a,2,good\nu,b,2,nan\n"
+    events, rejects = checked(tmp_path, log, min_rating=3.0)
+    assert [e["negative"] for e in events] == [True, False, False]
+    assert [reject["reason"] for reject in rejects] == ["rating is no number"] * 2
+    assert not any(event["negative"] for event in checked(tmp_path, log)[0])
+
+
+@pytest.mark.parametrize("name", ["log.jsonl.gz", "log.parquet"])
+def test_a_log_that_cannot_be_read_to_its_end_is_told_by_a_counter(tmp_path, name):
+    ITEMS.write(tmp_path / "items.txt")
+    rows = [{"user_id": f"u{n}", "item_id": "a", "timestamp": n} for n in range(2000)]
+    if name.endswith("gz"):
+        content = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+        said = r"cannot be read behind row \d+"
+    else:
+        # A struct has no text.
+        rows = [row | {"item_id": {"id": "a"}} for row in rows]
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+        said = r"the column 'item_id' .* has the type struct"
+    pipeline = new_pipeline([])
+    _ = (
+        pipeline
+        | beam.Create([(0, str(tmp_path / name), name)])
+        | beam.ParDo(ReadEvents(str(tmp_path / "items.txt"), DataConfig(), JobProgress("none")))
+    )
+    ((fault, count),) = counters(pipeline.run(), "behaviour/faults").items()
+    assert re.search(said, fault) and name in fault
+    assert count == 1

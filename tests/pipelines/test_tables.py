@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
-from pipelines import tables
+from pipelines import table_blocks
 from pipelines.tables import check_below, column_names, read_table
 from tfrs_mm.errors import UserError
 
@@ -52,7 +52,7 @@ def test_a_table_of_broken_rows_alone_tells_them(tmp_path):
 
 
 def test_numbers_hold_where_blocks_meet(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(table_blocks, "BLOCK_BYTES", 64)
     generator = np.random.default_rng(4)
     lines = [
         "broken" if generator.random() < 0.3 else f"{number},{number}" for number in range(2, 300)
@@ -76,7 +76,7 @@ def test_bytes_that_are_no_utf8_cost_nothing_else(tmp_path):
 
 @pytest.mark.parametrize("at", range(1, 9))
 def test_a_character_may_lie_across_two_reads(tmp_path, monkeypatch, at):
-    monkeypatch.setattr(tables, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(table_blocks, "BLOCK_BYTES", 64)
     path = written(tmp_path, ("a,b\n" + "x" * at + "é€😀,2\n" * 20).encode())
     rows, broken = read(path)
     assert [row["a"].lstrip("x") for row in rows] == ["é€😀"] * 20
@@ -106,7 +106,7 @@ def test_a_compressed_table_that_was_cut_off_is_no_shorter_table(tmp_path):
 
 
 def test_a_record_longer_than_a_block_names_the_row_before(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(table_blocks, "BLOCK_BYTES", 64)
     path = written(tmp_path, b"a,b\n" + b"1,2\n" * 30 + b"3," + b"x" * 500 + b"\n5,6\n")
     with pytest.raises(UserError, match=r"cannot be read behind row \d+: .*lost quote"):
         read(path)

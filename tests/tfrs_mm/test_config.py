@@ -89,3 +89,30 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
 def test_an_unknown_preset_lists_those_there_are():
     with pytest.raises(UserError, match=r"'base'.*'tiny'"):
         load_config(preset="huge")
+
+
+def test_anomalies_that_no_rule_finds_cannot_be_errors():
+    with pytest.raises(UserError, match=r"anomaly_errors: must be a list of 'no title', 'no media'"):
+        load_config(overrides=["data.anomaly_errors=['no luck']"])
+    config = load_config(overrides=["data.anomaly_errors=['no title', 'day drop']"])
+    assert config.data.anomaly_errors == ("no title", "day drop")
+
+
+def test_thresholds_of_anomalies_and_sizes_of_statistics_are_checked():
+    with pytest.raises(UserError) as error:
+        Config().with_overrides(
+            {
+                "data.anomaly_drop": 1.5,
+                "data.anomaly_jump": -1,
+                "data.statistics_values": 10,
+                "data.statistics": False,
+                "data.anomaly_stop": True,
+            }
+        )
+    for text in (
+        "data.anomaly_drop: must be from 0 to 1, received 1.5",
+        "data.anomaly_jump: must be 0 or more, received -1.0",
+        "data.statistics_values: must be at least 100, received 10",
+        "data.statistics: must be true for data.anomaly_stop",
+    ):
+        assert text in str(error.value)

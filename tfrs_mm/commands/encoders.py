@@ -1,6 +1,7 @@
 """Which encoder each modality gets, and its export into the data folder."""
 
 import pathlib
+import shutil
 
 from tfrs_mm.commands.media_sample import MediaSample
 from tfrs_mm.config import Config, EncoderConfig
@@ -10,22 +11,29 @@ from tfrs_mm.weights import find_weights, pretrained_encoder_of, verify_weights
 
 
 def prepare_encoders(
-    config: Config, weights_dir: pathlib.Path, output_dir: pathlib.Path, sample: MediaSample
+    config: Config,
+    weights_dir: pathlib.Path,
+    output_dir: pathlib.Path,
+    sample: MediaSample,
+    input_dir: pathlib.Path,
 ) -> tuple[dict[Modality, pathlib.Path], list[str]]:
-    """Exports one encoder for each modality that the catalogue has and the configuration wants.
+    """Exports one encoder for each modality that the catalogue has and the configuration wants, or
+    describes the embeddings that are given in its place.
 
     Args:
-        config: the section `encoders` and the seed are used.
+        config: the sections `data` and `encoders` and the seed are used.
         weights_dir: of the pretrained encoders.
         output_dir: takes one folder for each modality.
         sample: of the catalogue's media, for encoders that are trained on it.
+        input_dir: holds embeddings that are given.
 
     Returns:
         The folders, and one line for each modality that says what was chosen and why.
 
     Raises:
         UserError: a modality's `kind` is `pretrained` and its weights are not installed, or
-            damaged.
+            damaged; it is `saved_model` and there is no such encoder; it is `given` and there are
+            no such embeddings.
     """
     found = find_weights(weights_dir)
     folders: dict[Modality, pathlib.Path] = {}
@@ -36,6 +44,11 @@ def prepare_encoders(
         if settings.kind == "none":
             notes.append(f"{modality.value}: left out, encoders.{modality.value}.kind is none")
             continue
+        folder = output_dir / modality.value
+        if settings.kind == "given":
+            notes.append(_describe_given(modality, config, input_dir, folder))
+            folders[modality] = folder
+            continue
         if not sample.has(modality):
             notes.append(f"{modality.value}: left out, the catalogue has none")
             continue
@@ -44,8 +57,9 @@ def prepare_encoders(
                 f"encoders.{modality.value}.kind is pretrained, but the weights of {name} are not "
                 f"in {weights_dir}. Install them with: tfrs-mm weights --output {weights_dir}"
             )
-        folder = output_dir / modality.value
-        if settings.kind in ("auto", "pretrained") and name in found:
+        if settings.kind == "saved_model":
+            notes.append(_copy_saved_model(modality, settings, folder))
+        elif settings.kind in ("auto", "pretrained") and name in found:
             _export_pretrained(name, modality, settings, weights_dir, folder)
             notes.append(f"{modality.value}: pretrained {name}")
         else:
@@ -61,6 +75,31 @@ def prepare_encoders(
                 continue
         folders[modality] = folder
     return folders, notes
+
+
+def _describe_given(
+    modality: Modality, config: Config, input_dir: pathlib.Path, folder: pathlib.Path
+) -> str:
+    """Says what was found, in the note's words."""
+    from pipelines.given import describe_given
+
+    settings: EncoderConfig = getattr(config.encoders, modality.value)
+    given = describe_given(modality, settings, input_dir, config.data, folder)
+    return f"{modality.value}: given embeddings of {given.dim} dimensions from {given.source}"
+
+
+def _copy_saved_model(modality: Modality, settings: EncoderConfig, folder: pathlib.Path) -> str:
+    """Copies an encoder of the user's, once it was tried; the data folder stands alone then."""
+    from pipelines.describe_encoder import tried_encoder
+
+    encoder = tried_encoder(settings.file)
+    if encoder.modality is not modality:
+        raise UserError(
+            f"encoders.{modality.value}.file must be an encoder of {modality.value}, but "
+            f"{settings.file} is one of {encoder.modality.value}. Give another."
+        )
+    shutil.copytree(encoder.path, folder)
+    return f"{modality.value}: saved model {encoder.name} from {settings.file}"
 
 
 def _export_pretrained(

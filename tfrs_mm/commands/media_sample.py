@@ -59,6 +59,7 @@ class MediaSample:
     def _cells(self, modality: Modality) -> list[str]:
         from pipelines.catalogue import read_rows
         from pipelines.decode import cells_of
+        from pipelines.tables import catalogue_dialect
 
         columns = (
             "title",
@@ -68,7 +69,7 @@ class MediaSample:
         table = str(self._input_dir / self._config.data.items)
         return [
             cell
-            for batch in read_rows(table, columns)
+            for batch in read_rows(table, columns, catalogue_dialect(self._config.data))
             for cell in cells_of(batch, modality)
             if cell
         ]

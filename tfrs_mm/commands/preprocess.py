@@ -15,7 +15,7 @@ from tfrs_mm.artefacts import (
 )
 from tfrs_mm.commands.arguments import add_config, config_of, new_parser
 from tfrs_mm.commands.weights import DEFAULT_WEIGHTS
-from tfrs_mm.config import Config
+from tfrs_mm.config import Config, EncoderConfig
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
 
@@ -93,18 +93,20 @@ def preprocess(
         UserError: the input, the configuration or the output folder is at fault.
     """
     from pipelines import behaviour, media
+    from pipelines.media_inputs import read_source
     from tfrs_mm.commands.encoders import prepare_encoders
     from tfrs_mm.commands.media_sample import MediaSample
-    from tfrs_mm.encoder_folder import EncoderFolder
 
     made_from = sources(input_dir, config, weights_dir)
     with whole_directory(output_dir, overwrite=overwrite) as folder:
         behaviour_report = behaviour.run(input_dir, folder, config, beam_options)
         sample = MediaSample(input_dir, config)
-        encoders, notes = prepare_encoders(config, weights_dir, folder / "encoders", sample)
+        encoders, notes = prepare_encoders(
+            config, weights_dir, folder / "encoders", sample, input_dir
+        )
         for note in notes:
             say(note)
-        infos = {modality: EncoderFolder.read(path) for modality, path in encoders.items()}
+        infos = {modality: read_source(path) for modality, path in encoders.items()}
         schema = Schema(
             behaviour.behaviour_features(folder, config)
             + tuple(
@@ -127,8 +129,8 @@ def preprocess(
 
 
 def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) -> dict[str, str]:
-    """What a data folder is made from: the tables by content, the media by name and size, the
-    settings.
+    """What a data folder is made from: tables and given embeddings by content, media by name and
+    size, the settings.
 
     Raises:
         UserError: the input folder or its tables are not there.
@@ -138,6 +140,7 @@ def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) 
     tables = [*sorted(input_dir.glob(config.data.interactions)), input_dir / config.data.items]
     files = sorted(path for path in input_dir.rglob("*") if path.is_file())
     listing = [[str(path.relative_to(input_dir)), path.stat().st_size] for path in files]
+    tables += _embeddings_and_encoders(input_dir, config)
     contents = [fingerprint_file(path) for path in tables if path.is_file()]
     weights = [
         [str(path.relative_to(weights_dir)), path.stat().st_size]
@@ -146,9 +149,24 @@ def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) 
     ]
     return {
         "input": fingerprint_of([contents, listing]),
-        "config": config.fingerprint(*_CONFIGURED),
+        # Where embeddings are kept makes no difference to them.
+        "config": config.with_overrides({"encoders.cache_dir": ""}).fingerprint(*_CONFIGURED),
         "weights": fingerprint_of(weights),
     }
+
+
+def _embeddings_and_encoders(input_dir: pathlib.Path, config: Config) -> list[pathlib.Path]:
+    """The files of given embeddings, and the descriptions of the user's own encoders."""
+    from pipelines.given import given_files
+    from tfrs_mm.encoder_folder import DESCRIPTION
+
+    files = []
+    for modality in Modality:
+        settings: EncoderConfig = getattr(config.encoders, modality.value)
+        files += given_files(settings, input_dir)
+        if settings.kind == "saved_model":
+            files.append(pathlib.Path(settings.file) / DESCRIPTION)
+    return files
 
 
 def print_report(report: dict[str, Any]) -> None:

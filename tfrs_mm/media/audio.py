@@ -20,6 +20,8 @@ PATCH_FRAMES = 187  # 3 s
 NUM_MELS = 96
 _FFT_SIZE = 512
 _HOP = 256
+# No recording has fewer; brought to the wanted rate, one block of them could fill the memory.
+_MIN_SAMPLE_RATE_HZ = 1_000
 
 
 def decode_audio(
@@ -36,7 +38,7 @@ def decode_audio(
         `[samples]` float32, full scale being 1.
 
     Raises:
-        MediaError: no sound, damaged, or without samples.
+        MediaError: no sound, damaged, without samples, or with less than 1,000 a second.
     """
     wanted = max(int(max_seconds * sample_rate_hz), 1)
     pieces: list[np.ndarray] = []
@@ -66,6 +68,8 @@ def _mono_pieces(frames: Iterator[Any], sample_rate_hz: int) -> Iterator[np.ndar
             if resampler is not None:
                 yield from (part.to_ndarray().mean(axis=0) for part in resampler.resample(None))
             form = (frame.layout.name, frame.rate, frame.format.name)
+            if frame.rate < _MIN_SAMPLE_RATE_HZ:
+                raise MediaError("sound has too few samples a second")
             resampler = av.AudioResampler(format="fltp", rate=sample_rate_hz)
         yield from (part.to_ndarray().mean(axis=0) for part in resampler.resample(frame))
     if resampler is not None:

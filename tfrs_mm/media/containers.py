@@ -19,9 +19,16 @@ _FORMATS = (
 
 @contextlib.contextmanager
 def open_container(
-    data: bytes | str | os.PathLike[str], kind: Literal["audio", "video"]
+    data: bytes | str | os.PathLike[str],
+    kind: Literal["audio", "video"],
+    max_pixels: int | None = None,
 ) -> Iterator[tuple[Any, Any]]:
     """Yields `(container, stream)`, the stream being the file's first of this kind.
+
+    Args:
+        data: the file's bytes, or its path.
+        kind: of the stream.
+        max_pixels: of a frame; none that is larger is decoded, whatever the file's header says.
 
     Raises:
         MediaError: there is no such file or stream, or it is damaged; also for what PyAV raises
@@ -29,6 +36,8 @@ def open_container(
     """
     av = import_optional("av")
     what = {"audio": "sound", "video": "film"}[kind]
+    # Opening alone decodes some frames, to learn their form; so it is told as well.
+    limits = {} if max_pixels is None else {"max_pixels": str(max_pixels)}
     try:
         with contextlib.ExitStack() as stack:
             if isinstance(data, bytes):
@@ -42,7 +51,11 @@ def open_container(
             try:
                 # Tags are often in some old encoding; nobody reads them here.
                 container = stack.enter_context(
-                    av.open(file, options={"format_whitelist": _FORMATS}, metadata_errors="replace")
+                    av.open(
+                        file,
+                        options={"format_whitelist": _FORMATS, **limits},
+                        metadata_errors="replace",
+                    )
                 )
             except av.error.FFmpegError as error:
                 raise MediaError(f"not a {what} of a known format") from error
@@ -51,6 +64,7 @@ def open_container(
                 raise MediaError(f"file holds no {what}")
             if stream.codec_context is None:
                 raise MediaError(f"{what} is coded in an unknown way")
+            stream.codec_context.options = limits
             yield container, stream
     except FileNotFoundError as error:
         raise MediaError("file does not exist") from error

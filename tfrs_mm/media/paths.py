@@ -46,12 +46,14 @@ def read_below(root: str | os.PathLike[str], relative: str, max_bytes: int) -> b
     """
     path = resolve_below(root, relative)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
+        # Asked before it is opened: opening a pipe would wait, opening a device might do anything.
+        if not stat.S_ISREG(path.stat().st_mode):
             raise MediaError("not a regular file")
-        if status.st_size > max_bytes:
-            raise MediaError("file is too large")
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > max_bytes:
+                raise MediaError("file is too large")
+            data = file.read(size)  # not to its end, which may move meanwhile
     except FileNotFoundError as error:
         raise MediaError("file does not exist") from error
     except OSError as error:

@@ -80,7 +80,7 @@ def sample_video(
     """
     image_module = import_optional("PIL.Image")
     squares = []
-    with open_container(data, "video") as (container, stream):
+    with open_container(data, "video", max_pixels) as (container, stream):
         _check_pixels(stream.codec_context.width, stream.codec_context.height, max_pixels, "film")
         start_s, seconds = stream_seconds(container, stream)
         wanted_s = [start_s + seconds * (index + 0.5) / frames for index in range(frames)]

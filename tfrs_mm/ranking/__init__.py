@@ -3,8 +3,9 @@
 from tfrs_mm.ranking.features import RankingTables, candidate_features
 from tfrs_mm.ranking.popularity import bucket_of, popularity_table
 from tfrs_mm.ranking.ranker import RankingModel, build_ranker
+from tfrs_mm.ranking.transitions import TransitionTables
 
 __all__ = [
-    "RankingModel", "RankingTables", "bucket_of", "build_ranker", "candidate_features",
-    "popularity_table",
+    "RankingModel", "RankingTables", "TransitionTables", "bucket_of", "build_ranker",
+    "candidate_features", "popularity_table",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.ranking.popularity import NUM_FEATURES
+from tfrs_mm.ranking.transitions import TransitionTables
 
 HALF_LIFE = 6.0  # items of a history after which a similarity counts half
 _SIMILARITIES = 3
@@ -21,6 +22,7 @@ class RankingTables(tf.Module):
         present: np.ndarray,
         popularity: np.ndarray,
         categories: Mapping[str, np.ndarray],
+        transitions: TransitionTables | None = None,
     ) -> None:
         """Normalises and keeps the tables.
 
@@ -30,12 +32,14 @@ class RankingTables(tf.Module):
             present: `[items + 1, modality]` bool.
             popularity: `[items + 1, buckets + 1, 4]`.
             categories: by column, `[items + 1, width]` int32.
+            transitions: item-to-item statistics; None where the data has none.
         """
         super().__init__()
         self.item_vectors = _table(item_vectors, "item_vectors")
         self.modality_vectors = _table(_unit(modality_vectors), "modality_vectors")
         self.present = _table(present, "present")
         self.popularity = _table(popularity, "popularity")
+        self.transitions = transitions
         self.categories = {name: _table(rows, name) for name, rows in sorted(categories.items())}
 
     @property
@@ -47,9 +51,9 @@ class RankingTables(tf.Module):
     def num_features(self) -> int:
         """Numbers that `candidate_features` gives for one candidate."""
         similarities = _SIMILARITIES * (1 + self.modality_vectors.shape[1])
-        return (
-            3 * self.item_vectors.shape[1] + 2 + similarities + NUM_FEATURES + len(self.categories)
-        )
+        fixed = 3 * self.item_vectors.shape[1] + 2 + similarities + NUM_FEATURES
+        transitions = self.transitions.num_features if self.transitions is not None else 0
+        return fixed + len(self.categories) + transitions
 
 
 def candidate_features(
@@ -59,6 +63,7 @@ def candidate_features(
     buckets: tf.Tensor,
     candidates: tf.Tensor,
     retrieval_scores: tf.Tensor,
+    own_event: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The dense features of each candidate of each query.
 
@@ -69,11 +74,13 @@ def candidate_features(
         buckets: `[batch]` int32, up to the start of which popularity is known.
         candidates: `[batch, k]` int32.
         retrieval_scores: `[batch, k]`, the first stage's.
+        own_event: `[batch, k]`, see `TransitionTables.features`; None outside training.
 
     Returns:
         `[batch, k, tables.num_features]`: query, candidate, their product, score, history length,
-        similarities of candidate and history by item vector and by each modality, popularity, and
-        the share of the history that has a category in common, for each column.
+        similarities of candidate and history by item vector and by each modality, popularity,
+        the share of the history that has a category in common, for each column, and what
+        item-to-item statistics say.
     """
     vectors = tf.gather(tables.item_vectors, candidates)
     repeated = tf.broadcast_to(queries[:, None, :], tf.shape(vectors))
@@ -104,6 +111,9 @@ def candidate_features(
         parts.append(
             _common_share(tf.gather(rows, candidates), tf.gather(rows, history), known)[..., None]
         )
+    if tables.transitions is not None:
+        own = tf.zeros_like(retrieval_scores) if own_event is None else own_event
+        parts.append(tables.transitions.features(history, candidates, own))
     return tf.concat(parts, axis=-1)
 
 

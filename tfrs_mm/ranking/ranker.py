@@ -12,6 +12,7 @@ from tfrs_mm.towers.tabular import CategoryEmbedding
 
 QUERY, HISTORY, BUCKET = "query", "history", "bucket"
 CANDIDATES, RETRIEVAL_SCORES = "candidates", "retrieval_scores"
+OWN_EVENT = "own_event"
 
 
 class Standardise(tf.keras.layers.Layer):
@@ -92,6 +93,7 @@ class RankingModel(tfrs.Model):
             inputs[BUCKET],
             inputs[CANDIDATES],
             inputs[RETRIEVAL_SCORES],
+            inputs.get(OWN_EVENT),
         )
 
     def adapt(self, features: tf.Tensor) -> None:
@@ -103,7 +105,8 @@ class RankingModel(tfrs.Model):
 
         Args:
             inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]`
-                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`.
+                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`, and in
+                training `own_event` `[batch, k]`.
             training: whether dropout is on.
 
         Returns:

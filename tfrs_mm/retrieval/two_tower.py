@@ -167,6 +167,7 @@ def build_two_tower(
         normalize=normalize,
         seed=seed,
         dropout=settings.dropout,
+        content_scale=config.fusion.content_scale,
         name="item_tower",
     )
     user_tower = UserTower(

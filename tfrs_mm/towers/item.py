@@ -63,6 +63,7 @@ class ItemTower(tf.keras.layers.Layer):
         normalize: bool,
         seed: int,
         dropout: float = 0.0,
+        content_scale: float = 1.0,
         **kwargs: object,
     ) -> None:
         """Builds the tower.
@@ -77,6 +78,7 @@ class ItemTower(tf.keras.layers.Layer):
             normalize: whether vectors have length 1.
             seed: of the hiding.
             dropout: inside the correction.
+            content_scale: what modalities are multiplied by before they are fused.
             **kwargs: Keras's own.
         """
         super().__init__(**kwargs)
@@ -84,9 +86,9 @@ class ItemTower(tf.keras.layers.Layer):
             "num_rows": num_rows, "dim": dim, "fusion": fusion,
             "modality_dropout": modality_dropout, "id_dropout": id_dropout,
             "categories": dict(categories), "normalize": normalize, "seed": seed,
-            "dropout": dropout,
+            "dropout": dropout, "content_scale": content_scale,
         }  # fmt: skip
-        self._normalize = normalize
+        self._normalize, self._content_scale = normalize, content_scale
         self._id = IdEmbedding(num_rows, dim, id_dropout, seed)
         self._modality_dropout = ModalityDropout(modality_dropout, seed + 1)
         self._fusion = FUSIONS[fusion](dim)
@@ -111,7 +113,8 @@ class ItemTower(tf.keras.layers.Layer):
         vector = self._id(inputs[ITEM], training=training)
         if inputs[VALUES].shape[1]:
             present = self._modality_dropout(inputs[PRESENT], training=training)
-            vector += self._fusion(ModalityBatch(inputs[VALUES], present))
+            values = inputs[VALUES] * self._content_scale
+            vector += self._fusion(ModalityBatch(values, present))
         for name, embed in self._categories.items():
             vector += embed(inputs[name])
         correction = self._narrow(self._dropout(self._widen(self._norm(vector)), training=training))

@@ -9,6 +9,7 @@ import numpy as np
 from tfrs_mm.artefacts import read_manifest
 from tfrs_mm.config import Config, load_config
 from tfrs_mm.data.catalogue import Catalogue, ItemCounts, read_catalogue
+from tfrs_mm.data.item_neighbours import NEIGHBOURS_FILE, NeighbourTables
 from tfrs_mm.data.reduction import Reduction, fit_reduction
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
@@ -27,6 +28,8 @@ class Knowledge:
         catalogue: items by row.
         counts: of training events.
         users: ids by row.
+        neighbours: item-to-item statistics of training events; None where the data was made
+            without.
     """
 
     data_dir: pathlib.Path
@@ -36,6 +39,7 @@ class Knowledge:
     catalogue: Catalogue
     counts: ItemCounts
     users: Vocabulary
+    neighbours: NeighbourTables | None
 
     @property
     def target_counts(self) -> np.ndarray:
@@ -65,14 +69,22 @@ def read_knowledge(data_dir: str | os.PathLike[str]) -> Knowledge:
             f"says {manifest['schema']}. The folder was put together from two runs; "
             "preprocess again."
         )
+    config = load_config(data_dir / "config.json")
+    neighbours = None
+    if config.data.transition_window > 0:
+        items = Vocabulary.read(data_dir / "vocabulary" / "items.txt").fingerprint()
+        neighbours = NeighbourTables.read(
+            data_dir / "behaviour" / NEIGHBOURS_FILE, {"items": items}
+        )
     return Knowledge(
         data_dir=data_dir,
         fingerprint=manifest["fingerprint"],
-        config=load_config(data_dir / "config.json"),
+        config=config,
         schema=schema,
         catalogue=read_catalogue(data_dir, schema),
         counts=ItemCounts.read(data_dir / "behaviour" / "item_counts.npz"),
         users=Vocabulary.read(data_dir / "vocabulary" / "users.txt"),
+        neighbours=neighbours,
     )
 
 

@@ -9,6 +9,8 @@ from tfrs_mm.policy import TwoStage
 from tfrs_mm.progress import Progress
 from tfrs_mm.ranking import bucket_of
 
+_SECONDS_PER_DAY = 86_400.0
+
 
 @dataclasses.dataclass(frozen=True)
 class RankingExamples:
@@ -20,6 +22,8 @@ class RankingExamples:
         bucket: `[examples]` int32.
         candidates: `[examples, 1 + negatives]` int32; 0 where retrieval returned too few.
         retrieval_scores: the same shape, float32.
+        own_event: the same shape, float32: with what weight item-to-item statistics know the
+            positive's own event; 0 for negatives.
     """
 
     query: np.ndarray
@@ -27,6 +31,7 @@ class RankingExamples:
     bucket: np.ndarray
     candidates: np.ndarray
     retrieval_scores: np.ndarray
+    own_event: np.ndarray
 
     def __len__(self) -> int:
         return len(self.query)
@@ -58,9 +63,13 @@ def mine_examples(
     num_negatives: int,
     limit: int,
     batch_size: int,
+    half_life_days: float,
     seed: int,
 ) -> RankingExamples:
     """Asks the first stage at the time of each positive and draws negatives from its answer.
+
+    A positive that retrieval would not have returned is left out: the ranker will never see its
+    like, and it would only teach to distrust the order of retrieval.
 
     Nothing the user ever had in the training range is a negative, nor an item without any training
     event, which nobody could have had: it would teach that new items are bad. Popularity is known
@@ -75,6 +84,7 @@ def mine_examples(
         num_negatives: drawn of these.
         limit: positives at most, the newest.
         batch_size: positives at a time.
+        half_life_days: age that halves an event's weight in item-to-item statistics; 0 for none.
         seed: of the draws.
     """
     places = newest_targets(windows, limit)
@@ -82,6 +92,8 @@ def mine_examples(
     had = _items_of_users(windows)
     width = max((len(rows) for rows in had.values()), default=1)
     generator = np.random.default_rng(seed)
+
+    newest = windows["history/time"].max()
 
     @tf.function
     def ask(history: tf.Tensor, excluded: tf.Tensor, positive: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -99,34 +111,38 @@ def mine_examples(
             excluded = np.zeros((batch_size, width), np.int32)
             positive = np.zeros(batch_size, np.int32)
             times = np.zeros(batch_size, np.int64)
+            ages = np.zeros(batch_size)
             for i, (window, place) in enumerate(chosen):
                 history[i, :place] = windows["history/item"][window, :place]
                 positive[i] = windows["history/item"][window, place]
                 times[i] = windows["history/time"][window, place - 1]
+                ages[i] = newest - windows["history/time"][window, place]
                 rows = had[int(windows["user"][window])]
                 excluded[i, : len(rows)] = rows
             queries, rows, scores, positive_scores = (
                 tensor.numpy()[:size] for tensor in ask(history, excluded, positive)
             )
+            # An empty place has the score -inf: with one of those, everything was returned.
+            returned = positive_scores >= scores[:, -1]
             rows = np.where(warm[rows], rows, 0)
             drawn = _draw(rows, num_negatives, generator)
             scores = np.take_along_axis(scores, drawn, axis=1)
             rows = np.take_along_axis(rows, drawn, axis=1)
-            parts.append(
-                (
-                    queries,
-                    history[:size],
-                    # The last edge is an event's own time; an event may not know its own bucket.
-                    np.minimum(bucket_of(times[:size], time_edges), len(time_edges) - 2),
-                    np.concatenate([positive[:size, None], rows], axis=1),
-                    np.concatenate(
-                        [positive_scores[:, None], np.where(rows > 0, scores, 0)], axis=1
-                    ),
-                )
+            scores = np.where(rows > 0, scores, 0)
+            own_event = np.zeros((size, 1 + rows.shape[1]), np.float32)
+            own_event[:, 0] = _decayed(ages[:size] / _SECONDS_PER_DAY, half_life_days)
+            columns = (
+                queries,
+                history[:size],
+                # The last edge is an event's own time; an event may not know its own bucket.
+                np.minimum(bucket_of(times[:size], time_edges), len(time_edges) - 2),
+                np.concatenate([positive[:size, None], rows], axis=1),
+                np.concatenate([positive_scores[:, None], scores], axis=1),
+                own_event,
             )
+            parts.append([column[returned] for column in columns])
             progress.advance(size)
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return RankingExamples(*columns)
+    return RankingExamples(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _items_of_users(windows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
@@ -140,6 +156,10 @@ def _items_of_users(windows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
         int(pairs[start, 0]): part[:, 1]
         for start, part in zip(starts, np.split(pairs, starts[1:]), strict=True)
     }
+
+
+def _decayed(age: np.ndarray, half_life: float) -> np.ndarray:
+    return 0.5 ** (age / half_life) if half_life > 0 else np.ones_like(age)
 
 
 def _draw(rows: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:

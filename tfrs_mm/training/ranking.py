@@ -11,8 +11,15 @@ from tfrs_mm.data.input_pipeline import read_queries
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
-from tfrs_mm.ranking import RankingTables, build_ranker, popularity_table
-from tfrs_mm.ranking.ranker import BUCKET, CANDIDATES, HISTORY, QUERY, RETRIEVAL_SCORES
+from tfrs_mm.ranking import RankingTables, TransitionTables, build_ranker, popularity_table
+from tfrs_mm.ranking.ranker import (
+    BUCKET,
+    CANDIDATES,
+    HISTORY,
+    OWN_EVENT,
+    QUERY,
+    RETRIEVAL_SCORES,
+)
 from tfrs_mm.retrieval import QueryModel
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
@@ -33,13 +40,24 @@ def make_ranking_tables(
         item_vectors: `[items + 1, dim]`, the item tower's.
         values: `[items + 1, modality, reduced_dim]`.
     """
-    counts = knowledge.counts
+    counts, data, neighbours = knowledge.counts, knowledge.config.data, knowledge.neighbours
+    transitions = None
+    if neighbours is not None:
+        transitions = TransitionTables(
+            [
+                (kind.neighbours, kind.weights, kind.support)
+                for kind in (neighbours.covisited, neighbours.next)
+            ],
+            data.transition_window,
+            data.transition_half_life,
+        )
     return RankingTables(
         item_vectors,
         values,
         knowledge.catalogue.present,
         popularity_table(counts.counts, counts.time_edges, counts.first_time),
         knowledge.catalogue.categories,
+        transitions,
     )
 
 
@@ -65,7 +83,7 @@ def train_ranking(
         work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
 
     Raises:
-        UserError: no positive has a history to rank for.
+        UserError: no positive has a history to rank for, or none was returned by retrieval.
     """
     settings, seed = config.ranking, config.training.seed
     index = ExactIndex(query_model.item_vectors)
@@ -84,8 +102,15 @@ def train_ranking(
         num_negatives=settings.negatives,
         limit=settings.max_examples,
         batch_size=config.training.evaluation_batch,
+        half_life_days=knowledge.config.data.transition_half_life_days,
         seed=seed,
     )
+    if not len(examples):
+        raise UserError(
+            f"retrieval returned none of the ranker's positives among {settings.candidates} "
+            "candidates, so there is nothing to rank. Raise `ranking.candidates`, or train "
+            "retrieval for longer."
+        )
     ranker = build_ranker(config, knowledge.schema, tables)
     ranker.adapt(_sampled_features(ranker, examples, seed))
     optimizer = make_optimizer(settings.learning_rate, weight_decay=0.0, average_decay=0.0)
@@ -128,6 +153,7 @@ def _inputs(examples: RankingExamples, chosen: np.ndarray | slice) -> dict[str, 
         BUCKET: examples.bucket[chosen],
         CANDIDATES: examples.candidates[chosen],
         RETRIEVAL_SCORES: examples.retrieval_scores[chosen].astype(np.float32),
+        OWN_EVENT: examples.own_event[chosen],
     }
 
 

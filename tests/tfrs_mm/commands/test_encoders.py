@@ -38,7 +38,7 @@ def config(**kinds):
 
 def test_without_weights_auto_trains_a_small_one_and_says_why(tmp_path):
     folders, notes = prepare_encoders(
-        config(), tmp_path / "weights", tmp_path / "encoders", TextsOnly()
+        config(), tmp_path / "weights", tmp_path / "encoders", TextsOnly(), tmp_path
     )
     assert folders == {Modality.TEXT: tmp_path / "encoders" / "text"}
     info = EncoderFolder.read(folders[Modality.TEXT])
@@ -55,14 +55,18 @@ def test_without_weights_auto_trains_a_small_one_and_says_why(tmp_path):
 
 def test_an_encoder_that_is_not_wanted_is_left_out(tmp_path):
     folders, notes = prepare_encoders(
-        config(text="none"), tmp_path / "weights", tmp_path / "encoders", TextsOnly()
+        config(text="none"), tmp_path / "weights", tmp_path / "encoders", TextsOnly(), tmp_path
     )
     assert folders == {} and any("kind is none" in note for note in notes)
 
 
 def test_too_few_readable_media_leave_the_modality_out(tmp_path):
     folders, notes = prepare_encoders(
-        config(text="small"), tmp_path / "weights", tmp_path / "encoders", TextsOnly(readable=3)
+        config(text="small"),
+        tmp_path / "weights",
+        tmp_path / "encoders",
+        TextsOnly(readable=3),
+        tmp_path,
     )
     assert folders == {} and any("too few" in note for note in notes)
 
@@ -70,13 +74,19 @@ def test_too_few_readable_media_leave_the_modality_out(tmp_path):
 def test_pretrained_without_weights_names_the_command(tmp_path):
     with pytest.raises(UserError, match="tfrs-mm weights --output"):
         prepare_encoders(
-            config(text="pretrained"), tmp_path / "weights", tmp_path / "encoders", TextsOnly()
+            config(text="pretrained"),
+            tmp_path / "weights",
+            tmp_path / "encoders",
+            TextsOnly(),
+            tmp_path,
         )
     assert not (tmp_path / "encoders").exists()
 
 
 def test_with_weights_auto_takes_the_pretrained_one(tmp_path, weights_dir):
-    folders, notes = prepare_encoders(config(), weights_dir, tmp_path / "encoders", TextsOnly())
+    folders, notes = prepare_encoders(
+        config(), weights_dir, tmp_path / "encoders", TextsOnly(), tmp_path
+    )
     info = EncoderFolder.read(folders[Modality.TEXT])
     assert (info.kind, info.name, info.dim) == ("pretrained", "minilm", 384)
     assert any(note == "text: pretrained minilm" for note in notes)

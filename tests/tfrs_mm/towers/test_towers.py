@@ -39,6 +39,17 @@ def test_item_vectors_have_length_one_if_asked_for(normalize):
     assert np.allclose(lengths, 1.0, atol=1e-5) == normalize
 
 
+def test_content_enters_as_many_times_as_its_scale():
+    inputs = make_tables().gather(tf.range(6))
+    tower = make_item_tower(content_scale=3.0, normalize=False)
+    plain = make_item_tower(normalize=False)
+    for each in (tower, plain):
+        each(inputs)
+    plain.set_weights(tower.get_weights())
+    larger = inputs | {"modality/values": 3.0 * inputs["modality/values"]}
+    np.testing.assert_allclose(tower(inputs), plain(larger), atol=1e-6)
+
+
 def test_item_tower_saves_and_reloads(tmp_path):
     tower, tables = make_item_tower(), make_tables()
     expected = tower(tables.gather(tf.range(6)))

@@ -40,6 +40,7 @@ def mine(**changes):
     model = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 12)
     settings = {
         "num_candidates": 12, "num_negatives": 3, "limit": 100, "batch_size": 4, "seed": 1,
+        "half_life_days": 0.0,
         "time_edges": np.array([0, 15, 25, 61]), "warm": np.arange(13) > 0,
     } | changes  # fmt: skip
     return mine_examples(model, make_windows(), **settings), vectors
@@ -71,6 +72,21 @@ def test_an_item_without_training_events_is_no_negative():
     warm[[9, 10]] = False
     examples, _ = mine(num_negatives=12, warm=warm)
     assert not np.isin(examples.candidates, [9, 10]).any()
+
+
+def test_a_positive_that_retrieval_would_not_return_is_left_out():
+    everything, vectors = mine(num_candidates=12)
+    examples, _ = mine(num_candidates=3)
+    wanted = []
+    for query, positive in zip(everything.query, everything.candidates[:, 0], strict=True):
+        had = [5, 6] if positive == 6 else [1, 2, 3, 4, 7, 8]
+        scores = vectors @ query
+        others = [row for row in range(1, 13) if row not in had]
+        # Returned among the best three if fewer than three of the others stand above it.
+        if sum(scores[row] > scores[positive] for row in others) < 3:
+            wanted.append(int(positive))
+    assert examples.candidates[:, 0].tolist() == wanted
+    assert 0 < len(wanted) < 6
 
 
 def test_popularity_is_known_up_to_the_event_before_the_positive():

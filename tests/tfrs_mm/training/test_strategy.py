@@ -41,8 +41,10 @@ def test_two_workers_train_one_run(data_dir, tmp_path):
             subprocess.Popen(
                 command,
                 env=os.environ | {"TF_CONFIG": json.dumps(task), "TF_NUM_INTRAOP_THREADS": "1"},
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
     answers = [worker.communicate(timeout=300) for worker in workers]
     for worker, (_, errors) in zip(workers, answers, strict=True):
@@ -61,7 +63,8 @@ def test_two_replicas_of_one_machine_train_a_run(data_dir, tmp_path):
     program = (
         "import tfrs_mm, tensorflow as tf, sys\n"
         "cpu = tf.config.list_physical_devices('CPU')[0]\n"
-        "tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)\n"
+        "two = [tf.config.LogicalDeviceConfiguration()] * 2\n"
+        "tf.config.set_logical_device_configuration(cpu, two)\n"
         "from tfrs_mm.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )

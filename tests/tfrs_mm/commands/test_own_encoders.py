@@ -1,0 +1,153 @@
+"""Encoders and embeddings that the user brings, from the configuration to the data folder."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.describe_encoder import describe_encoder
+from pipelines.given import GivenEmbeddings
+from tfrs_mm.commands.encoders import prepare_encoders
+from tfrs_mm.commands.preprocess import preprocess, sources
+from tfrs_mm.config import Config
+from tfrs_mm.data.examples import ExamplesSpec
+from tfrs_mm.data.tfrecord import find_shards, read_tfrecord
+from tfrs_mm.encoder_folder import EncoderFolder
+from tfrs_mm.errors import UserError
+from tfrs_mm.schema import Modality, Schema
+
+
+class TextsOnly:
+    """Stands for a catalogue's sample that has texts and nothing else."""
+
+    def has(self, modality):
+        return modality is Modality.TEXT
+
+
+def config(**values):
+    none = {f"encoders.{name}.kind": "none" for name in ("image", "text", "audio", "video")}
+    return Config().with_overrides(
+        none | {f"encoders.{key.replace('__', '.')}": value for key, value in values.items()}
+    )
+
+
+@pytest.fixture(scope="module")
+def lengths(tmp_path_factory):
+    """A described encoder of texts: how long they are, and twice that."""
+    folder = tmp_path_factory.mktemp("mine") / "lengths"
+    module = tf.Module()
+    module.steps = tf.Variable([1.0, 2.0])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def serve(inputs):
+        length = tf.cast(tf.strings.length(inputs), tf.float32)
+        return {"embedding": length[:, None] * module.steps}
+
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
+    describe_encoder(folder, Modality.TEXT, "lengths")
+    return folder
+
+
+def prepared(tmp_path, chosen, sample=None):
+    return prepare_encoders(
+        chosen, tmp_path / "weights", tmp_path / "encoders", sample or TextsOnly(), tmp_path
+    )
+
+
+def test_a_saved_model_is_copied_into_the_data_folder(lengths, tmp_path):
+    folders, notes = prepared(tmp_path, config(text__kind="saved_model", text__file=str(lengths)))
+    assert folders == {Modality.TEXT: tmp_path / "encoders" / "text"}
+    copied = EncoderFolder.read(folders[Modality.TEXT])
+    assert copied.fingerprint == EncoderFolder.read(lengths).fingerprint
+    assert f"text: saved model lengths from {lengths}" in notes
+    served = tf.saved_model.load(copied.path).signatures["serving_default"]
+    np.testing.assert_array_equal(served(inputs=tf.constant(["sea"]))["embedding"], [[3, 6]])
+
+
+def test_a_saved_model_of_another_modality_is_refused(lengths, tmp_path):
+    class Pictures:
+        def has(self, modality):
+            return modality is Modality.IMAGE
+
+    chosen = config(image__kind="saved_model", image__file=str(lengths))
+    with pytest.raises(UserError, match=r"encoders\.image\.file must be an encoder of image"):
+        prepared(tmp_path, chosen, Pictures())
+    assert not (tmp_path / "encoders").exists()
+
+
+def test_a_saved_model_without_a_description_is_refused(lengths, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(lengths, bare)
+    (bare / "encoder.json").unlink()
+    chosen = config(text__kind="saved_model", text__file=str(bare))
+    with pytest.raises(UserError, match=r"python -m pipelines\.describe_encoder"):
+        prepared(tmp_path, chosen)
+
+
+def test_given_embeddings_need_no_medium_in_the_catalogue(tmp_path):
+    np.savez(tmp_path / "v.npz", item_ids=np.array(["a"]), embeddings=np.ones([1, 5]))
+    folders, notes = prepared(tmp_path, config(audio__kind="given", audio__file="v.npz"))
+    assert GivenEmbeddings.read(folders[Modality.AUDIO]).dim == 5
+    assert "audio: given embeddings of 5 dimensions from v.npz" in notes
+
+
+def test_the_data_folder_knows_what_it_was_made_from(lengths, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "items.csv").write_text("item_id\na\n")
+    save = lambda value: np.savez(  # noqa: E731
+        tmp_path / "in" / "v.npz", item_ids=np.array(["a"]), embeddings=np.full([1, 5], value)
+    )
+    save(1.0)
+    shutil.copytree(lengths, tmp_path / "mine")
+    chosen = config(
+        image__kind="given", image__file="v.npz", text__kind="saved_model",
+        text__file=str(tmp_path / "mine"),
+    )  # fmt: skip
+    first = sources(tmp_path / "in", chosen, tmp_path / "weights")
+    assert sources(tmp_path / "in", chosen, tmp_path / "weights") == first
+    elsewhere = chosen.with_overrides({"encoders.cache_dir": str(tmp_path / "cache")})
+    assert sources(tmp_path / "in", elsewhere, tmp_path / "weights") == first
+    save(2.0)  # of the same size
+    second = sources(tmp_path / "in", chosen, tmp_path / "weights")
+    assert second != first
+    described = json.loads((tmp_path / "mine" / "encoder.json").read_text())
+    (tmp_path / "mine" / "encoder.json").write_text(json.dumps(described | {"dim": 7}))
+    assert sources(tmp_path / "in", chosen, tmp_path / "weights") != second
+
+
+def test_both_are_carried_into_the_item_records(lengths, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    ids = [f"i{n}" for n in range(1, 9)]
+    (folder / "items.csv").write_text(
+        "item_id,title\n" + "".join(f"{name},{'x' * n}\n" for n, name in enumerate(ids, start=1))
+    )
+    events = [(f"u{user}", ids[(user + step) % 8], step) for user in range(4) for step in range(5)]
+    (folder / "interactions.csv").write_text(
+        "user_id,item_id,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in events)
+    )
+    given = np.arange(24, dtype=np.float32).reshape(8, 3)
+    np.savez(folder / "v.npz", item_ids=np.array(ids), embeddings=given)
+    chosen = config(
+        image__kind="given", image__file="v.npz", text__kind="saved_model", text__file=str(lengths)
+    )
+    said = []
+    preprocess(folder, tmp_path / "data", chosen, tmp_path / "weights", say=said.append)
+    schema = Schema.read(tmp_path / "data" / "schema.json")
+    assert schema.modalities == (Modality.IMAGE, Modality.TEXT)
+    assert dict(schema.encoders) == {
+        "image": GivenEmbeddings.read(tmp_path / "data" / "encoders" / "image").fingerprint,
+        "text": EncoderFolder.read(lengths).fingerprint,
+    }
+    paths = find_shards(tmp_path / "data" / "items", "items")
+    records = [record for path in paths for record in read_tfrecord(path)]
+    items = ExamplesSpec(schema).item.parse(tf.constant(records))
+    for item_id, image, text in zip(
+        items["item_id"].numpy(), items["image/embedding"].numpy(), items["text/embedding"].numpy(),
+        strict=True,
+    ):  # fmt: skip
+        n = int(item_id[1:])
+        np.testing.assert_array_equal(image, given[n - 1])
+        np.testing.assert_array_equal(text, [n, 2 * n])

@@ -1,0 +1,98 @@
+"""How strongly a history leads to each candidate by item-to-item statistics of the training range.
+
+The statistics know the events that the ranker learns from. So the share that the positive's own
+event has in them is taken away again, and what is left is what all other events say; without that
+the ranker would learn to trust figures that no event of the future has.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+NEWEST = 8  # items of a history that are looked up
+HALF_LIFE = 3.0  # of these, after which a share counts half
+_SMALLEST = 1e-4  # a share below it is as good as none; scores are logarithms
+_FEATURES_OF_A_KIND = 2
+
+
+class TransitionTables(tf.Module):
+    """The neighbours of every item, by row, for as many kinds of statistics as there are."""
+
+    def __init__(
+        self,
+        kinds: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+        window: int,
+        half_life: float,
+    ) -> None:
+        """Takes the tables.
+
+        Args:
+            kinds: for each `[items + 1, top]` rows of neighbours, their weights, and `[items + 1]`
+                the weight of all that an item leads to.
+            window: steps that one user's items may be apart to be counted as a pair.
+            half_life: steps after which such a pair counted half.
+        """
+        super().__init__()
+        self._window, self._half_life = window, half_life
+        self._kinds = [
+            (
+                tf.Variable(neighbours, trainable=False, name="neighbours"),
+                tf.Variable(
+                    weights / np.maximum(support, 1e-30)[:, None],
+                    trainable=False,
+                    name="shares",
+                    dtype=tf.float32,
+                ),
+                tf.Variable(support, trainable=False, name="support"),
+            )
+            for neighbours, weights, support in kinds
+        ]
+
+    @property
+    def num_features(self) -> int:
+        """Numbers that `features` gives for one candidate."""
+        return _FEATURES_OF_A_KIND * len(self._kinds)
+
+    def features(
+        self, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
+    ) -> tf.Tensor:
+        """The logarithm of the share that goes to each candidate, and of that from the last item.
+
+        Args:
+            history: `[batch, time]` int32, oldest first, right-padded with 0.
+            candidates: `[batch, k]` int32.
+            own_event: `[batch, k]` float32, with what weight the statistics know the very event
+                in which this user takes this candidate next: 0 in serving, and for a negative.
+
+        Returns:
+            `[batch, k, num_features]`.
+        """
+        newest = _newest_first(history, min(NEWEST, history.shape[1]))
+        columns = []
+        for neighbours, shares, support in self._kinds:
+            total, last = tf.zeros_like(own_event), None
+            for step in range(newest.shape[1]):
+                items = newest[:, step]
+                equal = tf.gather(neighbours, items)[:, None, :] == candidates[:, :, None]
+                share = tf.reduce_sum(
+                    tf.where(equal, tf.gather(shares, items)[:, None, :], 0.0), axis=-1
+                )
+                counted = 2.0 ** (-step / self._half_life) if step < self._window else 0.0
+                own = own_event * counted
+                own = tf.math.divide_no_nan(own, tf.gather(support, items)[:, None])
+                known = (share > 0) & (candidates > 0) & (items > 0)[:, None]
+                share = tf.where(known, tf.maximum(share - own, 0.0), 0.0)
+                total += share * 2.0 ** (-step / HALF_LIFE)
+                last = share if last is None else last
+            columns += [total, last]
+        return tf.math.log(tf.stack(columns, axis=-1) + _SMALLEST) - math.log(_SMALLEST)
+
+
+def _newest_first(history: tf.Tensor, size: int) -> tf.Tensor:
+    """`[batch, size]`: the last items, the newest at place 0; 0 where there is none."""
+    length = tf.reduce_sum(tf.cast(history > 0, tf.int32), axis=1)
+    places = length[:, None] - 1 - tf.range(size)[None, :]
+    found = tf.gather(history, tf.maximum(places, 0), batch_dims=1)
+    return tf.where(places >= 0, found, 0)
