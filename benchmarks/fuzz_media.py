@@ -2,7 +2,8 @@
 
 Small real files of every kind are changed by seeded mutations and decoded in a process of their
 own. An array or a `MediaError` is right; any other error, a process that dies, one that needs more
-memory than allowed or does not come back is a crash. Run by hand: `python benchmarks/fuzz_media.py`.
+memory than allowed or does not come back is a crash. Run it by hand:
+`python benchmarks/fuzz_media.py`.
 """
 
 import argparse

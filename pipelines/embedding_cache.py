@@ -4,8 +4,9 @@
 
 A file is written whole and never changed: a worker adds one of its own, named by its content, so
 that workers and jobs may write at once and whoever reads can tell a damaged file from a good one.
-Rows are the SHA-256 of a medium's bytes and its embedding; a reader maps them into memory and holds
-the digests only. Where the encoder or the decoding differs, nothing is found.
+A worker that is killed may leave a name that begins with a dot, which nobody reads. Rows are the
+SHA-256 of a medium's bytes and its embedding; a reader maps them into memory and holds the digests
+only. Where the encoder or the decoding differs, nothing is found.
 """
 
 import hashlib

@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.item_embeddings import StoredEmbeddings
 
 _BLOCK = 1024  # of the comparison of all with all
-_WINDOW = 256  # neighbours by code that are compared with each other; every second half is shared
+_WINDOW = 256  # neighbours by code that are compared with each other
 _ORDERS = 8
 _BITS = 48  # of a code
 _SAMPLE = 256  # items whose near duplicates are all looked for, to measure what is missed
@@ -107,7 +107,7 @@ def _neighbours_by_code(
             bits = (unit @ planes > medians).astype(np.int64)
             codes[start : start + _BLOCK] = bits @ (1 << np.arange(_BITS, dtype=np.int64))
         order = np.argsort(codes, kind="stable")
-        for start in range(0, max(len(order) - _WINDOW // 2, 1), _WINDOW // 2):
+        for start in range(0, len(order), _WINDOW):
             window = np.sort(order[start : start + _WINDOW])
             yield window, window
 

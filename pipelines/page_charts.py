@@ -10,8 +10,9 @@ from pipelines.page_html import escaped, number_of
 
 WIDTH = 720  # units of the view box; the page scales it
 _HEIGHT, _TOP, _BOTTOM, _LEFT, _RIGHT = 210, 14, 26, 64, 10
-_BAR, _NAME, _VALUE = 22, 200, 140  # height of a bar's line, widths of its name and its figure
-_CHARACTERS = 30  # of a name; the rest is in its tooltip and in the table
+_BAR, _VALUE = 22, 140  # height of a bar's line, width of its figure
+_WIDEST = 90.0  # a column, where there are few
+_CHARACTERS = 44  # of a name; the rest is in its tooltip and in the table
 _TICKS = 8  # most labels along an axis that has no room for all
 _STEPS = (1, 2, 2.5, 5, 10)  # round parts of a power of ten
 _WIDTH_OF_A_CHARACTER = 6.6
@@ -37,7 +38,7 @@ def column_chart(
         lines.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" '
                      f'y2="{y:.1f}"/>')  # fmt: skip
         lines.append(_text(_LEFT - 6, y + 4, number_of(tick), "end"))
-    step = width / max(len(values), 1)
+    step = min(width / max(len(values), 1), _WIDEST)
     gap = min(step * 0.15, 4.0)
     for place, (label, value) in enumerate(zip(labels, values, strict=True)):
         high = height * value / top
@@ -50,7 +51,7 @@ def column_chart(
             f"<title>{escaped(label)}: {number_of(value)}</title></rect>"
         )
     longest = max((len(label) for label in labels), default=1)
-    room = max(1, int(width / ((longest + 2) * _WIDTH_OF_A_CHARACTER)))
+    room = max(1, int(step * len(labels) / ((longest + 2) * _WIDTH_OF_A_CHARACTER)))
     every = 1 if len(labels) <= room else -(-len(labels) // min(room, _TICKS))
     for place in range(0, len(labels), every):
         x = _LEFT + (place + 0.5) * step
@@ -74,7 +75,9 @@ def bar_chart(
         values: of each bar, 0 or more.
         figures: what stands behind each.
     """
-    width = WIDTH - _NAME - _VALUE
+    longest = min(max((len(label) for label in labels), default=0), _CHARACTERS)
+    left = longest * _WIDTH_OF_A_CHARACTER + 20
+    width = WIDTH - left - _VALUE
     most = max(values, default=0) or 1
     lines = []
     for place, (label, value, figure) in enumerate(zip(labels, values, figures, strict=True)):
@@ -82,9 +85,9 @@ def bar_chart(
         name = label if len(label) <= _CHARACTERS else label[: _CHARACTERS - 1] + "…"
         long = width * value / most
         lines.append(f"<g><title>{escaped(label)}: {escaped(figure)}</title>")
-        lines.append(_text(_NAME - 8, y + 13, name, "end"))
-        lines.append(f'<rect class="bar" x="{_NAME}" y="{y}" width="{long:.2f}" height="16"/>')
-        lines.append(_text(_NAME + long + 6, y + 13, figure, "start") + "</g>")
+        lines.append(_text(left - 8, y + 13, name, "end"))
+        lines.append(f'<rect class="bar" x="{left:.2f}" y="{y}" width="{long:.2f}" height="16"/>')
+        lines.append(_text(left + long + 6, y + 13, figure, "start") + "</g>")
     return _chart(title, description, len(labels) * _BAR + 6, lines)
 
 

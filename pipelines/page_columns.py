@@ -51,7 +51,7 @@ def _about(value: int, error: float) -> str:
     return (
         number_of(value)
         if not error
-        else f"about {number_of(value)} (± {error:.1%})".replace("%", " %")
+        else f"about {number_of(value)} (± {error:.1%})".replace("%", "\u00a0%")
     )
 
 

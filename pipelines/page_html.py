@@ -27,7 +27,7 @@ dl.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem,
   gap: .5rem; margin: 1rem 0; }
 dl.tiles div { background: var(--panel); border-radius: .4rem; padding: .5rem .75rem; }
 dl.tiles dt { color: var(--soft); font-size: .85rem; } dl.tiles dd { margin: 0;
-  font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+  font-size: 1.2rem; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 caption { text-align: left; color: var(--soft); padding: .25rem 0; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line);
@@ -37,7 +37,8 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 td.words { min-width: 11rem; overflow-wrap: anywhere; }
 .error { color: var(--error); font-weight: 700; } .warning { color: var(--warning);
   font-weight: 700; }
-figure { margin: .5rem 0 1rem; } svg { display: block; width: 100%; height: auto; }
+figure { margin: .5rem 0 1rem; overflow-x: auto; } svg { display: block; width: 100%;
+  min-width: 34rem; height: auto; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .bar { fill: var(--bar); }
 svg .grid { stroke: var(--line); stroke-width: 1; }
 summary { cursor: pointer; color: var(--soft); font-size: .9rem; }
@@ -67,10 +68,10 @@ def share_of(part: float, whole: float) -> str:
         return "–"
     share = part / whole
     if 0 < share < 0.001:
-        return "< 0.1 %"
+        return "< 0.1\u00a0%"
     if 0.999 < share < 1:
-        return "> 99.9 %"
-    return f"{share:.1%}".replace("%", " %")
+        return "> 99.9\u00a0%"
+    return f"{share:.1%}".replace("%", "\u00a0%")
 
 
 def table(

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
-from pipelines.value_counts import mixed
+from pipelines.text_hashes import mixed
 
 SAMPLED_ROWS = 4096
 # Of a share that is estimated from the sample: sqrt(0.5 * 0.5 / 4096), less for smaller shares.

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipelines.activity import Activity, MergeActivity, activity_of
 from pipelines.column_summary import ColumnSpec, Type
-from pipelines.combine_by_name import CombineByName
+from pipelines.combine_by_name import CombineBundles, MergeByName
 from pipelines.records import EVENT, ITEM_ID, POSITION, TIME, TIMESTAMP, UNTIMED, USER_ID
 from pipelines.statistics_report import (
     ACTIVITY,
@@ -30,7 +30,7 @@ from pipelines.statistics_report import (
     HAS_TEXT,
     OTHERS,
     write_statistics,
-)  # fmt: skip
+)
 from pipelines.table_summary import SummariseTable
 from pipelines.tables import ROW_NUMBER, Dialect, catalogue_dialect, log_dialect, read_table
 from tfrs_mm.config import DataConfig
@@ -102,25 +102,26 @@ class WriteStatistics(beam.PTransform):
         limit, listed = settings.statistics_values, settings.statistics_top
         # One combiner for all: every further one costs a job of some thousand events more than
         # what it does.
-        combine = CombineByName(
-            {
-                EVENTS: SummariseTable(self._specs[EVENTS], limit),
-                OTHERS: SummariseTable(self._specs[OTHERS], limit),
-                CATALOGUE: SummariseTable(self._specs[CATALOGUE], limit),
-                ACTIVITY: MergeActivity(self._num_items, listed),
-            }
+        combiners = {
+            **{name: SummariseTable(specs, limit) for name, specs in self._specs.items()},
+            ACTIVITY: MergeActivity(self._num_items, listed),
+        }
+        events = (
+            checked
+            | "TakeEvents" >> beam.Map(_event_columns)
+            | "SummariseEvents" >> beam.ParDo(CombineBundles(combiners))
         )
-        events = checked | "TakeEvents" >> beam.Map(_event_columns)
         activity = partitions | "CountActivity" >> beam.Map(_activity, self._num_items, listed)
         read = (
             checked.pipeline
             | "NameTables" >> beam.Create(self._tables)
             | "ReadTables" >> beam.FlatMap(_read, self._specs, settings)
+            | "SummariseTables" >> beam.ParDo(CombineBundles(combiners))
         )
         return (
             (events, activity, read)
             | "JoinParts" >> beam.Flatten()
-            | "Summarise" >> beam.CombineGlobally(combine).without_defaults()
+            | "MergeParts" >> beam.CombineGlobally(MergeByName(combiners)).without_defaults()
             | "WriteStatistics"
             >> beam.Map(_write, self._path, self._specs, self._items_path, settings)
         )

@@ -10,7 +10,6 @@ error of 1 / sqrt(k - 2). (Beyer et al. 2007, On synopses for distinct-value est
 """
 
 import dataclasses
-import hashlib
 import heapq
 import math
 from typing import Any
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.number_counts import ordered_bits
+from pipelines.text_hashes import mixed, text_hashes
 
 METHOD = "bottom-k sketch (KMV)"
 
@@ -49,12 +49,22 @@ class ValueCounts:
     def of_texts(cls, values: pa.Array, limit: int) -> "ValueCounts":
         """Counts `[rows]` strings without nulls."""
         counted = pc.value_counts(values)
-        texts = counted.field("values").to_pylist()
-        encoded = [text.encode("utf-8") for text in texts]
-        hashes = np.array([_hash_of(text) for text in encoded], np.uint64)
-        labels = np.empty(len(texts), object)
-        labels[:] = [_shown(text, data) for text, data in zip(texts, encoded, strict=True)]
-        return _fitted(hashes, labels, counted.field("counts").to_numpy(), len(values), True, limit)
+        hashes = text_hashes(counted.field("values"))
+        # What would be dropped is not made into Python objects first.
+        smallest = np.unique(hashes)
+        complete = len(smallest) <= limit
+        kept = np.arange(len(hashes)) if complete else np.flatnonzero(hashes <= smallest[limit - 1])
+        labels = np.empty(len(kept), object)
+        labels[:] = [
+            _shown(text, number)
+            for text, number in zip(
+                counted.field("values").take(pa.array(kept)).to_pylist(),
+                hashes[kept].tolist(),
+                strict=True,
+            )
+        ]
+        counts = counted.field("counts").to_numpy()[kept]
+        return _fitted(hashes[kept], labels, counts, len(values), complete, limit)
 
     @classmethod
     def of_numbers(cls, values: np.ndarray, limit: int) -> "ValueCounts":
@@ -97,23 +107,8 @@ class ValueCounts:
 NOTHING = ValueCounts(np.zeros(0, np.uint64), np.zeros(0, object), np.zeros(0, np.int64), 0)
 
 
-def mixed(numbers: np.ndarray) -> np.ndarray:
-    """`[n]` int64 to uint64 hashes, one to one (the finaliser of SplitMix64)."""
-    bits = numbers.astype(np.int64).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
-
-
-def _hash_of(text: bytes) -> int:
-    # Not Python's own hash, which differs from process to process.
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-
-
-def _shown(text: str, encoded: bytes) -> str:
-    if len(text) <= _TEXT_KEPT:
-        return text
-    return f"{text[:_TEXT_KEPT]}... ({_hash_of(encoded):016x})"
+def _shown(text: str, number: int) -> str:
+    return text if len(text) <= _TEXT_KEPT else f"{text[:_TEXT_KEPT]}... ({number:016x})"
 
 
 def _fitted(

@@ -2,7 +2,7 @@ import collections
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.activity import Activity, MergeActivity, activity_of, powers_of_two
@@ -25,6 +25,7 @@ def batches_of(events: list[tuple[str, int]], cut: int) -> list[pa.RecordBatch]:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(partitions, st.integers(0, 20), st.randoms())
 def test_users_and_items_are_counted_as_by_hand(partitions, cut, random):
     named = [[(f"{p}{user}", item) for user, item in own] for p, own in enumerate(partitions)]

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.column_report import describe
@@ -64,6 +64,7 @@ def test_chance_takes_samples_as_far_apart_as_it_is_said(bins, one, other):
     assert np.mean(np.array(largest) > difference_by_chance(one, other)) < 0.01
 
 
+@settings(deadline=None)
 @given(numbers, numbers)
 def test_bins_hold_what_is_in_them(one, other):
     first, second = binned(distribution_of(one), distribution_of(other))
@@ -75,6 +76,7 @@ def test_bins_hold_what_is_in_them(one, other):
         np.testing.assert_allclose(first, second)
 
 
+@settings(deadline=None)
 @given(numbers, st.integers(-6, 6))
 def test_the_share_up_to_a_number_of_the_data_is_exact(values, point):
     found = reached(distribution_of(values), np.array([float(point)]))[0]

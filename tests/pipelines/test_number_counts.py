@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.number_counts import NOTHING, NumberCounts, ordered_bits
@@ -25,6 +25,7 @@ def same(one: NumberCounts, other: NumberCounts) -> bool:
     )
 
 
+@settings(deadline=None)
 @given(numbers)
 def test_bits_are_in_the_order_of_the_numbers(values):
     bits = ordered_bits(np.array(values, np.float64))
@@ -33,6 +34,7 @@ def test_bits_are_in_the_order_of_the_numbers(values):
             assert (one < other, one == other) == (first < second, first == second)
 
 
+@settings(deadline=None)
 @given(parts)
 def test_few_numbers_are_counted_exactly(parts):
     merged = NOTHING
@@ -50,6 +52,7 @@ def test_few_numbers_are_counted_exactly(parts):
         assert (quantiles.tolist(), error) == ([together[rank] for rank in ranks], 0.0)
 
 
+@settings(deadline=None)
 @given(numbers, st.integers(2, 6), st.integers(1, 5), st.randoms())
 def test_the_order_and_the_parts_mean_nothing(values, limit, num_parts, random):
     whole = counts_of(values, limit)
@@ -61,6 +64,7 @@ def test_the_order_and_the_parts_mean_nothing(values, limit, num_parts, random):
     assert len(whole.counts) <= limit
 
 
+@settings(deadline=None)
 @given(numbers.filter(bool), st.integers(2, 6))
 def test_a_quantile_is_as_near_as_it_says(values, limit):
     counts = counts_of(values, limit)

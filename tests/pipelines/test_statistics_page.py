@@ -147,7 +147,7 @@ def test_media_are_told_as_embedded_or_else_as_named(data_dir, tmp_path):
     words = Parsed(statistics_page(data_dir)).words
     assert "The media job has not run in this folder" in words
     words = Parsed(statistics_page(write_media_report(data_dir, tmp_path / "data"))).words
-    assert "3 (75.0 %)" in words
+    assert "3 (75.0\u00a0%)" in words
     assert "is <not> a picture (1)" in words
 
 
@@ -214,7 +214,7 @@ def test_numbers_are_shown_for_people(value, shown):
 
 def test_shares_never_hide_what_is_there():
     assert [share_of(*pair) for pair in ((0, 9), (1, 9999), (1, 4), (9999, 10_000), (9, 9))] == [
-        "0.0 %", "< 0.1 %", "25.0 %", "> 99.9 %", "100.0 %",
+        f"{share}\u00a0%" for share in ("0.0", "< 0.1", "25.0", "> 99.9", "100.0")
     ]  # fmt: skip
     assert share_of(0, 0) == "–"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.testing.util import assert_that
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import table_summary
@@ -123,6 +123,7 @@ def by_hand(cells: list[str], spec: ColumnSpec) -> dict:
     return report
 
 
+@settings(deadline=None)
 @given(tables)
 def test_a_column_is_described_as_by_hand(table):
     found = described(summary_of([[batch_of(table)]]))
@@ -130,6 +131,7 @@ def test_a_column_is_described_as_by_hand(table):
         assert found[spec.name] == by_hand([row[spec.name] for row in table], spec)
 
 
+@settings(deadline=None)
 @given(tables, st.lists(st.integers(0, 25), max_size=3), st.integers(3, 5), st.randoms())
 def test_the_order_and_the_parts_mean_nothing(table, cuts, limit, random):
     whole = summary_of([[batch_of(table)]], limit)

@@ -4,10 +4,10 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.value_counts import NOTHING, ValueCounts, mixed
+from pipelines.value_counts import NOTHING, ValueCounts
 
 texts = st.lists(st.text(max_size=3), max_size=30)
 
@@ -20,6 +20,7 @@ def as_dict(counts: ValueCounts) -> dict:
     return dict(zip(counts.labels.tolist(), counts.counts.tolist(), strict=True))
 
 
+@settings(deadline=None)
 @given(st.lists(texts, max_size=5))
 def test_few_values_are_counted_exactly(parts):
     merged = NOTHING
@@ -33,6 +34,7 @@ def test_few_values_are_counted_exactly(parts):
     assert merged.most_frequent(3) == ordered[:3]
 
 
+@settings(deadline=None)
 @given(texts, st.integers(1, 8), st.integers(1, 5), st.randoms())
 def test_the_order_and_the_parts_mean_nothing(values, limit, num_parts, generator):
     whole = counts_of(values, limit)
@@ -80,11 +82,3 @@ def test_long_values_are_shortened_and_stay_apart():
 def test_numbers_are_counted_as_numbers():
     counted = ValueCounts.of_numbers(np.array([2.0, -0.0, 0.0, 2.5, -1.0, 0.0]), 10)
     assert as_dict(counted) == {0.0: 3, 2.0: 1, 2.5: 1, -1.0: 1}
-
-
-def test_the_hash_of_row_numbers_is_one_to_one_and_even():
-    hashes = mixed(np.arange(50_000))
-    assert len(np.unique(hashes)) == 50_000
-    # Of 16 parts each holds 3,125; a standard deviation is 54.
-    parts = np.bincount((hashes >> np.uint64(60)).astype(int), minlength=16)
-    assert abs(parts - 3125).max() < 5 * 54

@@ -92,7 +92,7 @@ def test_an_unknown_preset_lists_those_there_are():
 
 
 def test_anomalies_that_no_rule_finds_cannot_be_errors():
-    with pytest.raises(UserError, match=r"anomaly_errors: must be a list of 'no title', 'no media'"):
+    with pytest.raises(UserError, match="must be a list of 'no title', 'no media'"):
         load_config(overrides=["data.anomaly_errors=['no luck']"])
     config = load_config(overrides=["data.anomaly_errors=['no title', 'day drop']"])
     assert config.data.anomaly_errors == ("no title", "day drop")

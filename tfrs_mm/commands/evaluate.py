@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.run_dir, arguments.data, [Modality(name) for name in arguments.without]
     )
     result, ranked, users = evaluate_run(loaded, arguments.stage, arguments.on)
-    print_report(arguments.stage, result)
+    # Files before words: a reader of the latter may close the pipe after a few lines.
     if arguments.predictions is not None:
         ids = loaded.knowledge.users.ids_of(users)
         lines = write_predictions(
@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, {"stage": arguments.stage, "on": arguments.on} | result)
         print(f"json: {arguments.json}")
+    print_report(arguments.stage, result)
     return 0
 
 

@@ -61,19 +61,24 @@ def _mono_pieces(frames: Iterator[Any], sample_rate_hz: int) -> Iterator[np.ndar
     """The mean over the channels of the resampled frames, piece by piece."""
     av = import_optional("av")
     resampler, form = None, None
-    # The mean is taken here: FFmpeg's own mix of two channels is 1.4 times as loud.
     for frame in frames:
         if form != (frame.layout.name, frame.rate, frame.format.name):
             # Joined files may change their form on the way, which a resampler does not take.
             if resampler is not None:
-                yield from (part.to_ndarray().mean(axis=0) for part in resampler.resample(None))
+                yield from map(_mean_of_channels, resampler.resample(None))
             form = (frame.layout.name, frame.rate, frame.format.name)
             if frame.rate < _MIN_SAMPLE_RATE_HZ:
                 raise MediaError("sound has too few samples a second")
-            resampler = av.AudioResampler(format="fltp", rate=sample_rate_hz)
-        yield from (part.to_ndarray().mean(axis=0) for part in resampler.resample(frame))
+            # Channels side by side: of eight or more behind each other PyAV reads beyond the last.
+            resampler = av.AudioResampler(format="flt", rate=sample_rate_hz)
+        yield from map(_mean_of_channels, resampler.resample(frame))
     if resampler is not None:
-        yield from (part.to_ndarray().mean(axis=0) for part in resampler.resample(None))
+        yield from map(_mean_of_channels, resampler.resample(None))
+
+
+def _mean_of_channels(frame: Any) -> np.ndarray:
+    """`[samples]`; taken here, since FFmpeg's own mix of two channels is 1.4 times as loud."""
+    return frame.to_ndarray().reshape(frame.samples, frame.layout.nb_channels).mean(axis=1)
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
