@@ -22,8 +22,8 @@ from pipelines.column_summary import Type
 from pipelines.records import ITEM_ID, READ, REJECTED, TIMESTAMP, USER_ID
 from pipelines.statistics import PATHS, STATISTICS_FILE, TITLE
 from pipelines.statistics_report import VERSION
-from tfrs_mm.config import AnomalyRule, DataConfig
 from tfrs_mm.errors import UserError
+from tfrs_mm.settings import AnomalyRule, DataConfig
 
 ANOMALIES_FILE = "anomalies.json"
 INTERACTIONS, CATALOGUE = "interactions", "catalogue"

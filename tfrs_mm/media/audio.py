@@ -20,8 +20,9 @@ PATCH_FRAMES = 187  # 3 s
 NUM_MELS = 96
 _FFT_SIZE = 512
 _HOP = 256
-# No recording has fewer; brought to the wanted rate, one block of them could fill the memory.
-_MIN_SAMPLE_RATE_HZ = 1_000
+# No recording has fewer or more. Brought to the wanted rate, one block of fewer could fill the
+# memory, and the filter for more takes a minute to design.
+_MIN_SAMPLE_RATE_HZ, _MAX_SAMPLE_RATE_HZ = 1_000, 1_000_000
 
 
 def decode_audio(
@@ -38,7 +39,8 @@ def decode_audio(
         `[samples]` float32, full scale being 1.
 
     Raises:
-        MediaError: no sound, damaged, without samples, or with less than 1,000 a second.
+        MediaError: no sound, damaged, without samples, or with less than a thousand or more than a
+            million of them a second.
     """
     wanted = max(int(max_seconds * sample_rate_hz), 1)
     pieces: list[np.ndarray] = []
@@ -67,8 +69,8 @@ def _mono_pieces(frames: Iterator[Any], sample_rate_hz: int) -> Iterator[np.ndar
             if resampler is not None:
                 yield from map(_mean_of_channels, resampler.resample(None))
             form = (frame.layout.name, frame.rate, frame.format.name)
-            if frame.rate < _MIN_SAMPLE_RATE_HZ:
-                raise MediaError("sound has too few samples a second")
+            if not _MIN_SAMPLE_RATE_HZ <= frame.rate <= _MAX_SAMPLE_RATE_HZ:
+                raise MediaError("sound has a sample rate that no recording has")
             # Channels side by side: of eight or more behind each other PyAV reads beyond the last.
             resampler = av.AudioResampler(format="flt", rate=sample_rate_hz)
         yield from map(_mean_of_channels, resampler.resample(frame))
