@@ -31,7 +31,8 @@ def _read(path: str, columns: Sequence[str], _: str) -> Iterator[Block]:
     try:
         header = _header(path)
         names = [name for name in columns if name in header]
-        with open_text(path) as file, _open(file, names, broken) as reader:
+        asked = names or header[:1]  # asked for no column, the reader would give all
+        with open_text(path) as file, _open(file, asked, broken) as reader:
             for batch in reader:
                 # The reader is some blocks ahead, so `broken` may tell of rows behind this batch.
                 waiting = [number for number in waiting if number >= first] + [
@@ -39,7 +40,8 @@ def _read(path: str, columns: Sequence[str], _: str) -> Iterator[Block]:
                 ]
                 numbers = _numbers(first, batch.num_rows, waiting)
                 first = int(numbers[-1]) + 1 if len(numbers) else first
-                cells = dict(zip(names, batch.columns, strict=True))
+                cells = dict(zip(asked, batch.columns, strict=True))
+                cells = {name: cells[name] for name in names}
                 yield Block(cells, numbers, list(broken))
                 broken.clear()
     except table_blocks.UNREADABLE as error:

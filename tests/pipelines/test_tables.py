@@ -37,6 +37,8 @@ def test_cells_stay_strings_and_rows_are_numbered_from_the_header(tmp_path):
 def test_what_the_table_lacks_is_left_out(tmp_path):
     path = written(tmp_path, b"a\n1\n")
     assert read(path) == ([{"a": "1", "row number": 2}], [])
+    other = written(tmp_path, b"x,y\n1,2\n3,4\n", "other.csv")
+    assert read(other) == ([{"row number": 2}, {"row number": 3}], [])
 
 
 def test_a_row_of_another_width_is_told_and_counted(tmp_path):
