@@ -62,7 +62,10 @@ def test_padding_is_neither_target_nor_negative():
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)
     model = make_model(
-        retrieval__dropout=0.0, retrieval__similarity=similarity, fusion__id_dropout=0.0
+        retrieval__dropout=0.0,
+        retrieval__similarity=similarity,
+        fusion__id_dropout=0.0,
+        fusion__content_scale=1.0,  # what follows shows in ids, not in content
     )
     model.compile(optimizer=tf.keras.optimizers.Adam(0.02))
     model.fit(as_dataset(make_batch()), steps_per_epoch=120, verbose=0)
