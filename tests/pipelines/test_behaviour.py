@@ -28,7 +28,9 @@ Event = tuple[str, str, str, str]  # user, item, event, timestamp
 
 
 def config_of(kind: str = "leave_one_out", **data: object) -> Config:
-    settings = {"shards": 3, "max_history": 6, "time_buckets": 4, "split": kind, **data}
+    """Without statistics of the input and of pairs, which have tests of their own."""
+    settings = {"shards": 3, "max_history": 6, "time_buckets": 4, "split": kind}
+    settings |= {"statistics": False, "transition_window": 0, **data}
     return Config().with_overrides({f"data.{name}": value for name, value in settings.items()})
 
 
@@ -591,7 +593,8 @@ def test_worker_processes_make_the_same_records(made, tmp_path):
         sys.executable, "-m", "pipelines.behaviour",
         "--input", tmp_path / "in", "--output", tmp_path / "out",
         "--set", f"data.split={kind}", "--set", "data.shards=3", "--set", "data.max_history=6",
-        "--set", "data.time_buckets=4",
+        "--set", "data.time_buckets=4", "--set", "data.statistics=false",
+        "--set", "data.transition_window=0",
         "--direct_num_workers=2", "--direct_running_mode=multi_processing",
     ]  # fmt: skip
     answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -24,7 +24,8 @@ Event = tuple[str, int, float]  # user, row of the item, timestamp
 
 
 def config_of(**data: object) -> Config:
-    return Config().with_overrides({f"data.{name}": value for name, value in data.items()})
+    settings = {"statistics": False, **data}
+    return Config().with_overrides({f"data.{name}": value for name, value in settings.items()})
 
 
 def run_job(folder: pathlib.Path, events: list[Event], config: Config) -> pathlib.Path:
