@@ -187,6 +187,9 @@ class RankingConfig:
     hidden: tuple[int, ...] = (32,)
     dropout: float = 0.2
     category_dim: int = 8
+    # Share of candidates that are shown in training as if they were new, without popularity and
+    # item-to-item statistics, so that new items are not ranked down for having none.
+    hide_events: float = 0.2
     negatives: int = 63  # of each positive, drawn from what retrieval returned for it
     max_examples: int = 20_000  # the newest positives of the training range
     batch_size: int = 128

@@ -49,6 +49,7 @@ def illegal_values(config: "Config") -> list[str]:
         "retrieval.dropout": retrieval.dropout,
         "ranking.dropout": ranking.dropout,
         "ranking.holdout": ranking.holdout,
+        "ranking.hide_events": ranking.hide_events,
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)

@@ -64,6 +64,7 @@ def candidate_features(
     candidates: tf.Tensor,
     retrieval_scores: tf.Tensor,
     own_event: tf.Tensor | None = None,
+    as_new: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The dense features of each candidate of each query.
 
@@ -75,12 +76,14 @@ def candidate_features(
         candidates: `[batch, k]` int32.
         retrieval_scores: `[batch, k]`, the first stage's.
         own_event: `[batch, k]`, see `TransitionTables.features`; None outside training.
+        as_new: `[batch, k]` bool, candidates to be shown without what only events can tell of
+            them, their popularity and statistics, as if they were new; None for none.
 
     Returns:
         `[batch, k, tables.num_features]`: query, candidate, their product, score, history length,
         similarities of candidate and history by item vector and by each modality, popularity,
-        the share of the history that has a category in common, for each column, and what
-        item-to-item statistics say.
+        what item-to-item statistics say, and the share of the history that has a category in
+        common, for each column.
     """
     vectors = tf.gather(tables.item_vectors, candidates)
     repeated = tf.broadcast_to(queries[:, None, :], tf.shape(vectors))
@@ -106,14 +109,17 @@ def candidate_features(
 
     dynamics = tf.gather(tables.popularity, candidates)
     at = tf.broadcast_to(buckets[:, None], tf.shape(candidates))
-    parts.append(tf.gather(dynamics, at, batch_dims=2))
+    of_events = [tf.gather(dynamics, at, batch_dims=2)]
+    if tables.transitions is not None:
+        own = tf.zeros_like(retrieval_scores) if own_event is None else own_event
+        of_events.append(tables.transitions.features(history, candidates, own))
+    for features in of_events:
+        # Of an item without events all of them are 0.
+        parts.append(features if as_new is None else tf.where(as_new[..., None], 0.0, features))
     for rows in tables.categories.values():
         parts.append(
             _common_share(tf.gather(rows, candidates), tf.gather(rows, history), known)[..., None]
         )
-    if tables.transitions is not None:
-        own = tf.zeros_like(retrieval_scores) if own_event is None else own_event
-        parts.append(tables.transitions.features(history, candidates, own))
     return tf.concat(parts, axis=-1)
 
 

@@ -60,8 +60,11 @@ class RankingModel(tfrs.Model):
         category_dim: int,
         categories: Mapping[str, int],
         temperature: float,
+        hide_events: float = 0.0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
+        self._hide_events, self._seed = hide_events, seed
         self._hold = lambda: (
             tables
         )  # no weights of the ranker: neither checkpoints nor optimiser see them
@@ -84,8 +87,16 @@ class RankingModel(tfrs.Model):
         """The item tables it reads."""
         return self._hold()
 
-    def features(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """The dense features of a batch, as `call` takes it."""
+    def features(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """The dense features of a batch, as `call` takes it.
+
+        In training some candidates are shown as new. Every positive of the training range has
+        events, so without that the ranker would learn that what has none is never wanted.
+        """
+        as_new = None
+        if training and self._hide_events > 0:
+            drawn = tf.random.uniform(tf.shape(inputs[CANDIDATES]), seed=self._seed)
+            as_new = drawn < self._hide_events
         return candidate_features(
             self.tables,
             inputs[QUERY],
@@ -94,6 +105,7 @@ class RankingModel(tfrs.Model):
             inputs[CANDIDATES],
             inputs[RETRIEVAL_SCORES],
             inputs.get(OWN_EVENT),
+            as_new,
         )
 
     def adapt(self, features: tf.Tensor) -> None:
@@ -112,7 +124,7 @@ class RankingModel(tfrs.Model):
         Returns:
             `[batch, k]`.
         """
-        dense = self._standardise(self.features(inputs))
+        dense = self._standardise(self.features(inputs, training=training))
         embedded = [
             embed(tf.gather(self.tables.categories[name], inputs[CANDIDATES]))
             for name, embed in self._categories.items()
@@ -148,6 +160,8 @@ def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> Ranki
         category_dim=settings.category_dim,
         categories={feature.name: feature.size for feature in schema.categories},
         temperature=config.retrieval.temperature,
+        hide_events=settings.hide_events,
+        seed=config.training.seed,
     )
     model(
         {

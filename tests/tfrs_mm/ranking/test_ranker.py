@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrs_mm.ranking import RankingModel, RankingTables, candidate_features
+from tfrs_mm.ranking import (
+    RankingModel,
+    RankingTables,
+    TransitionTables,
+    candidate_features,
+)
 from tfrs_mm.ranking.features import HALF_LIFE
 
 
@@ -60,6 +65,44 @@ def make_ranker(tables, adapted=True, **changes):
 def test_features_have_the_declared_size():
     tables = make_tables()
     assert features(tables, make_inputs()).shape == (2, 2, tables.num_features)
+
+
+def test_a_candidate_shown_as_new_has_no_features_of_events_and_keeps_all_others():
+    generator = np.random.default_rng(3)
+    neighbours = np.zeros((6, 4), np.int32)
+    neighbours[1:] = [[3, 4, 5, 2], [3, 4, 5, 1], [5, 4, 2, 1], [5, 3, 2, 1], [4, 3, 2, 1]]
+    weights = np.where(neighbours > 0, -np.sort(-generator.random((6, 4))), 0).astype(np.float32)
+    plain = make_tables()
+    tables = RankingTables(
+        plain.item_vectors.numpy(),
+        plain.modality_vectors.numpy(),
+        plain.present.numpy(),
+        plain.popularity.numpy(),
+        {"genres": plain.categories["genres"].numpy()},
+        TransitionTables([(neighbours, weights, weights.sum(1))], window=4, half_life=2.0),
+    )
+    inputs = make_inputs()
+    arguments = [
+        inputs[name] for name in ("query", "history", "bucket", "candidates", "retrieval_scores")
+    ]
+    as_new = tf.constant([[True, False], [False, False]])
+    whole = candidate_features(tables, *arguments).numpy()
+    hidden = candidate_features(tables, *arguments, as_new=as_new).numpy()
+    np.testing.assert_array_equal(whole[0, 1], hidden[0, 1])
+    np.testing.assert_array_equal(whole[1], hidden[1])
+    # Four of popularity and two of one kind of statistics, in front of the one category.
+    changed = np.arange(tables.num_features - 7, tables.num_features - 1)
+    assert np.flatnonzero(whole[0, 0] != hidden[0, 0]).tolist() == changed.tolist()
+    assert not hidden[0, 0, changed].any()
+
+
+def test_candidates_are_shown_as_new_in_training_only():
+    ranker, inputs = make_ranker(make_tables(), hide_events=0.5, seed=3), make_inputs()
+    at = slice(ranker.tables.num_features - 5, ranker.tables.num_features - 1)  # popularity
+    seen = [ranker.features(inputs, training=True).numpy()[..., at] for _ in range(20)]
+    hidden = np.mean([(features == 0).all(axis=-1) for features in seen])
+    assert 0.3 < hidden < 0.7  # 80 draws of one half: 0.5 with a deviation of 0.056
+    assert (ranker.features(inputs).numpy()[..., at] != 0).any(axis=-1).all()
 
 
 def test_similarities_to_the_history_are_means_and_maxima_over_present_items():
