@@ -218,22 +218,19 @@ def _odd_times(interactions: dict[str, Any], today: datetime.date) -> Iterator[A
 
 def _odd_activity(interactions: dict[str, Any], settings: DataConfig) -> Iterator[Anomaly]:
     users, items = interactions["per_user"], interactions["per_item"]
-    single = users["histogram"].get("1", 0) / max(users["users"], 1)
-    if single > settings.anomaly_single_events:
-        most = settings.anomaly_single_events
-        yield Anomaly(
-            "single events", INTERACTIONS, USER_ID,
-            f"at most {most:.1%} of the users with one event only",
-            f"{users['histogram']['1']} of {users['users']}", single, most,
-        )  # fmt: skip
-    without = items["without_events"] / max(items["items"], 1)
-    if without > settings.anomaly_without_events:
-        most = settings.anomaly_without_events
-        yield Anomaly(
-            "items without events", CATALOGUE, ITEM_ID,
-            f"at most {most:.1%} of the items without an event",
-            f"{items['without_events']} of {items['items']}", without, most,
-        )  # fmt: skip
+    rules: tuple[tuple[AnomalyRule, str, str, str, int, int, float], ...] = (
+        ("single events", INTERACTIONS, USER_ID, "users with one event only",
+         users["histogram"].get("1", 0), users["users"], settings.anomaly_single_events),
+        ("items without events", CATALOGUE, ITEM_ID, "items without an event",
+         items["without_events"], items["items"], settings.anomaly_without_events),
+    )  # fmt: skip
+    for rule, table, name, what, count, whole, most in rules:
+        share = count / max(whole, 1)
+        if share > most:
+            yield Anomaly(
+                rule, table, name, f"at most {most:.1%} of the {what}", f"{count} of {whole}",
+                share, most,
+            )  # fmt: skip
     for name, rule in ((USER_ID, "dominant user"), (ITEM_ID, "dominant item")):
         top = interactions["columns"][name]["top"]
         if not top:

@@ -151,9 +151,8 @@ def _build(
     if statistics is not None:
         inputs = {CHECKED_BATCHES: checked.batches, PARTITIONS: grouped}
         _ = inputs | "WriteStatistics" >> statistics
-    cleaned = (
-        grouped
-        | "CleanPartitions" >> CleanPartitions(str(behaviour_dir / NEGATIVES_FILE), settings)
+    cleaned = grouped | "CleanPartitions" >> CleanPartitions(
+        str(behaviour_dir / NEGATIVES_FILE), settings
     )
     timelines = (
         cleaned.partitions

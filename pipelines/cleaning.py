@@ -3,9 +3,6 @@ kept in a file of its own, and events of robots, who are told in the rejects.
 """
 
 import functools
-import os
-import pathlib
-import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -28,6 +25,7 @@ from pipelines.records import (
     UNTIMED,
     USER_ID,
 )
+from tfrs_mm.artefacts import whole_file
 from tfrs_mm.config import DataConfig
 
 NEGATIVES_FILE = "negatives.parquet"
@@ -151,7 +149,6 @@ def _write_negatives(path: str, _: int, tables: Iterable[pa.Table]) -> str:
     table = pa.concat_tables(tables)
     # By position as well, so that the order of a runner's bundles means nothing.
     table = table.sort_by([(name, "ascending") for name in (USER_ID, TIME, POSITION)])
-    temporary = pathlib.Path(path).with_name(f".{pathlib.Path(path).name}.{uuid.uuid4().hex}")
-    pq.write_table(table.select(_TAKEN), temporary)
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        pq.write_table(table.select(_TAKEN), temporary)
     return path

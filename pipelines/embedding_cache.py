@@ -12,12 +12,12 @@ only. Where the encoder or the decoding differs, nothing is found.
 import hashlib
 import os
 import pathlib
-import uuid
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from tfrs_mm.artefacts import whole_file
 from tfrs_mm.errors import UserError
 
 DIGEST_BYTES = 32
@@ -77,14 +77,8 @@ def write_entries(
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
-    temporary = directory / f".{uuid.uuid4().hex}"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        file.write(content)
     return path
 
 

@@ -2,7 +2,6 @@
 
 import collections
 import json
-import os
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from pipelines.tables import (
     column_names,
     read_table,
 )
+from tfrs_mm.artefacts import whole_file
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
@@ -104,9 +104,6 @@ def _records(
 
 
 def _write_lines(path: pathlib.Path, rejects: list[dict[str, Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(
-        "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects),
-        encoding="utf-8",
-    )
-    os.replace(temporary, path)
+    lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
+    with whole_file(path) as temporary:
+        temporary.write_text(lines, encoding="utf-8")

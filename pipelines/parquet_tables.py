@@ -1,11 +1,13 @@
 """Parquet tables as blocks of strings, read in batches of rows.
 
 Rows are numbered from 1. Every scalar becomes its text, a null the empty cell, a time seconds since
-1970 (without a zone it is UTC), a list its values joined.
+1970 (without a zone it is UTC), a list its values joined, an object inside a row its JSON.
 """
 
 import contextlib
+import json
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -88,7 +90,14 @@ def _texts(column: pa.Array, separator: str) -> pa.Array:
         return _seconds(column)
     if _holds_bytes(kind):
         return _utf8(column)
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
+        return pa.array([_json(value) for value in column.to_pylist()], pa.string())
     return pc.fill_null(column.cast(pa.string()), "")
+
+
+def _json(value: Any) -> str:
+    """An object as JSON lines would have it; what JSON has no form for is its text."""
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

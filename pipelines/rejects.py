@@ -1,12 +1,11 @@
 """What a job leaves out, one JSON object a line, in one file."""
 
 import json
-import os
-import pathlib
-import uuid
 from collections.abc import Iterable
 
 import apache_beam as beam
+
+from tfrs_mm.artefacts import whole_file
 
 
 class WriteRejects(beam.PTransform):
@@ -37,7 +36,6 @@ def _to_line(reject: dict[str, str]) -> tuple[int, str]:
 def _write_lines(keyed: tuple[int, Iterable[str]], path: str) -> str:
     # Sorted, since the order of a runner's bundles means nothing.
     text = "".join(sorted(keyed[1]))
-    temporary = pathlib.Path(path).with_name(f".{pathlib.Path(path).name}.{uuid.uuid4().hex}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path

@@ -15,11 +15,12 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.metrics import Metrics
 
 from pipelines.activity import Activity, MergeActivity, activity_of
 from pipelines.column_summary import ColumnSpec, Type
 from pipelines.combine_by_name import CombineBundles, MergeByName
-from pipelines.records import EVENT, ITEM_ID, POSITION, TIME, TIMESTAMP, UNTIMED, USER_ID
+from pipelines.records import EVENT, FAULTS, ITEM_ID, POSITION, TIME, TIMESTAMP, UNTIMED, USER_ID
 from pipelines.statistics_report import (
     ACTIVITY,
     CATALOGUE,
@@ -192,17 +193,16 @@ def _with_flags(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _batches(path: str, names: Sequence[str], dialect: Dialect) -> Iterator[pa.RecordBatch]:
     """A table with exactly these columns and its numbers; cells of absent columns are empty."""
     try:
-        # With a column that every table has, since one without any of those asked for has no rows.
-        for batch, _ in read_table(path, list({ITEM_ID: None} | dict.fromkeys(names)), dialect):
+        for batch, _ in read_table(path, names, dialect):
             found = batch.schema.names
             columns = [
                 batch.column(name) if name in found else pa.repeat(pa.scalar(""), batch.num_rows)
                 for name in (*names, ROW_NUMBER)
             ]
             yield pa.RecordBatch.from_arrays(columns, [*names, ROW_NUMBER])
-    except UserError:
-        # The job reads the same table for its own sake, meets the same fault, and is refused.
-        return
+    except UserError as fault:
+        # As where the job reads it for its own sake: some columns are read here alone.
+        Metrics.counter(FAULTS, str(fault)).inc()
 
 
 def _write(

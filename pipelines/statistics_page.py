@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import sys
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from pipelines.page_parts import (
     rejects_part,
 )
 from pipelines.records import READ, REJECTED
+from tfrs_mm.artefacts import whole_file
 from tfrs_mm.errors import UserError
 
 
@@ -149,9 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    temporary = arguments.output.with_name(f".{arguments.output.name}.{uuid.uuid4().hex}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, arguments.output)
+    with whole_file(arguments.output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return 0
 
 

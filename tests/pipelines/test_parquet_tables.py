@@ -85,11 +85,18 @@ def test_what_the_table_lacks_is_left_out_and_rows_are_numbered_on(tmp_path, mon
 
 
 def test_a_column_without_a_text_is_named(tmp_path):
-    column = pa.array([{"x": 1}])
-    with pytest.raises(
-        UserError, match=r"column 'a' of the table .* has the type struct<x: int64>"
-    ):
+    column = pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((1, 2, 2)))
+    with pytest.raises(UserError, match=r"column 'a' of the table .* has the type extension"):
         texts(tmp_path, column)
+
+
+def test_an_object_is_its_json(tmp_path):
+    column = pa.array([{"x": 1, "y": ["é", None]}, None])
+    assert texts(tmp_path, column) == ['{"x": 1, "y": ["é", null]}', ""]
+    pairs = pa.array([[("k", 2)]], pa.map_(pa.string(), pa.int64()))
+    assert texts(tmp_path, pairs) == ['[["k", 2]]']
+    several = pa.array([[{"x": 1}, {"x": 2}]])
+    assert texts(tmp_path, several) == ['{"x": 1}|{"x": 2}']
 
 
 def test_a_page_that_was_changed_is_noticed(tmp_path):

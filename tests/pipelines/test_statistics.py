@@ -7,11 +7,14 @@ import json
 import pathlib
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import behaviour, table_blocks
 from pipelines.column_summary import Type
 from tfrs_mm.config import Config
+from tfrs_mm.errors import UserError
 
 DAY = 86_400
 Row = dict[str, str]
@@ -177,6 +180,31 @@ def test_worker_processes_make_the_same_statistics(tmp_path):
     workers = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
     two = run_job(tmp_path / "two", events, items, logs=3, beam_args=workers)
     assert statistics_of(two) == one
+
+
+def test_a_fault_in_a_column_that_is_read_for_statistics_alone_is_told(tmp_path):
+    table = pa.table(
+        {
+            "user_id": [f"u{n % 7}" for n in range(100)],
+            "item_id": ["i1"] * 100,
+            "timestamp": [str(n) for n in range(100)],
+            "device": [f"device {n}" for n in range(100)],
+        }
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    write_table(tmp_path / "in" / "items.csv", catalogue())
+    log = tmp_path / "in" / "log.parquet"
+    pq.write_table(table, log, compression="none", use_dictionary=False, write_page_checksum=True)
+    log.write_bytes(log.read_bytes().replace(b"device 50", b"device 99"))
+    with pytest.raises(UserError, match=r"log\.parquet cannot be read behind row 0"):
+        behaviour.run(tmp_path / "in", tmp_path / "out", config_of(interactions="log.parquet"))
+    report = behaviour.run(
+        tmp_path / "in",
+        tmp_path / "out",
+        config_of(interactions="log.parquet", statistics=False),
+    )
+    assert report["events read"] == 100
 
 
 def test_without_statistics_nothing_of_them_is_written(tmp_path):

@@ -5,6 +5,7 @@ from tfrs_mm.artefacts import (
     fingerprint_tree,
     read_manifest,
     whole_directory,
+    whole_file,
     write_manifest,
 )
 from tfrs_mm.errors import UserError
@@ -24,6 +25,18 @@ def test_a_folder_appears_whole(tmp_path):
         assert not (tmp_path / "out").exists()
     assert (tmp_path / "out" / "x").read_text() == "1"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_appears_whole_or_stays_what_it_was(tmp_path):
+    path = tmp_path / "x"
+    with whole_file(path) as temporary:
+        temporary.write_text("old")
+        assert not path.exists()
+    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+        temporary.write_text("new")
+        raise RuntimeError("half-way")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path):

@@ -165,11 +165,10 @@ class Demo:
         def work() -> Any:
             if not reused:
                 _demand_own(folder, "run")
-                partial = folder.with_name(folder.name + ".partial")
-                for old in (folder, partial):
-                    if old.exists():
-                        shutil.rmtree(old)
-                train(data_dir, folder, self._config)
+                if folder.exists():
+                    shutil.rmtree(folder)
+                if train(data_dir, folder, self._config)["resumed"]:
+                    print("  went on from an interrupted training", flush=True)
             return load_run(folder, data_dir)
 
         return self._step("train", work, reused)

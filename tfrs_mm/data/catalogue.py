@@ -4,11 +4,11 @@ import dataclasses
 import functools
 import os
 import pathlib
-import uuid
 import zipfile
 
 import numpy as np
 
+from tfrs_mm.artefacts import whole_file
 from tfrs_mm.data import examples
 from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.input_pipeline import read_batches
@@ -181,16 +181,9 @@ class ItemCounts:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a compressed `.npz` file, whole or not at all."""
-        path = pathlib.Path(path)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        try:
-            with open(temporary, "wb") as file:
-                np.savez_compressed(file, **arrays)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with whole_file(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "ItemCounts":

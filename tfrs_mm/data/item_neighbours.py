@@ -6,8 +6,6 @@ The behaviour job counts them over training events, `transitions` scores candida
 import dataclasses
 import json
 import os
-import pathlib
-import uuid
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfrs_mm.artefacts import fingerprint_of
+from tfrs_mm.artefacts import fingerprint_of, whole_file
 from tfrs_mm.errors import UserError
 
 COVISITED, NEXT = KINDS = ("covisited", "next")
@@ -123,8 +121,6 @@ class NeighbourTables:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a compressed `.npz` file, whole or not at all."""
-        path = pathlib.Path(path)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         arrays = {
             f"{kind}/{field.name}": getattr(getattr(self, kind), field.name)
             for kind in KINDS
@@ -132,16 +128,14 @@ class NeighbourTables:
         }
         arrays[_MADE_FROM] = np.array(json.dumps(self.made_from, sort_keys=True))
         arrays[_FINGERPRINT] = np.array(self.fingerprint)
-        try:
-            # As np.savez_compressed, but several times faster and hardly larger.
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=2) as file:
-                for name, array in arrays.items():
-                    with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, array, allow_pickle=False)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        # As np.savez_compressed, but several times faster and hardly larger.
+        with (
+            whole_file(path) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=2) as file,
+        ):
+            for name, array in arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, array, allow_pickle=False)
 
     @classmethod
     def read(

@@ -11,11 +11,11 @@ import os
 import pathlib
 import re
 import struct
-import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from tfrs_mm._runtime import import_optional
+from tfrs_mm.artefacts import whole_file
 from tfrs_mm.errors import UserError
 
 _SUFFIX = ".tfrecord.gz"
@@ -40,26 +40,20 @@ def write_tfrecord(path: str | os.PathLike[str], records: Iterable[bytes]) -> in
     Returns:
         The number of records written.
     """
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     count, waiting, waiting_bytes = 0, [], 0
-    try:
-        with (
-            open(temporary, "wb") as raw,
-            gzip.GzipFile("", "wb", _COMPRESSION_LEVEL, raw, mtime=0) as file,
-        ):
-            for framed in frame(records):
-                count += 1
-                waiting.append(framed)
-                waiting_bytes += len(framed)
-                if waiting_bytes >= _BUFFER_BYTES:
-                    file.write(b"".join(waiting))
-                    waiting, waiting_bytes = [], 0
-            file.write(b"".join(waiting))
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with (
+        whole_file(path) as temporary,
+        open(temporary, "wb") as raw,
+        gzip.GzipFile("", "wb", _COMPRESSION_LEVEL, raw, mtime=0) as file,
+    ):
+        for framed in frame(records):
+            count += 1
+            waiting.append(framed)
+            waiting_bytes += len(framed)
+            if waiting_bytes >= _BUFFER_BYTES:
+                file.write(b"".join(waiting))
+                waiting, waiting_bytes = [], 0
+        file.write(b"".join(waiting))
     return count
 
 

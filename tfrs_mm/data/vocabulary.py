@@ -10,13 +10,12 @@ import functools
 import os
 import pathlib
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfrs_mm.artefacts import fingerprint_of
+from tfrs_mm.artefacts import fingerprint_of, whole_file
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import UNKNOWN_ROW
 
@@ -108,10 +107,8 @@ class Vocabulary:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes one id a line, UTF-8; the file appears whole."""
-        path = pathlib.Path(path)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        temporary.write_bytes("".join(f"{value}\n" for value in self.ids).encode("utf-8"))
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            temporary.write_bytes("".join(f"{value}\n" for value in self.ids).encode("utf-8"))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Vocabulary":

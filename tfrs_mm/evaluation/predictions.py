@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from tfrs_mm.artefacts import whole_file
 from tfrs_mm.evaluation.evaluate import Ranked
 
 
@@ -24,9 +25,8 @@ def write_predictions(
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
     lines = 0
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["user_id", "rank", "item_id", "score"])
         for user_id, rows, scores in zip(user_ids, ranked.rows, ranked.scores, strict=True):
@@ -35,5 +35,4 @@ def write_predictions(
             ):
                 writer.writerow([user_id, rank, item_ids[row], repr(float(score))])
                 lines += 1
-    os.replace(temporary, path)
     return lines

@@ -4,16 +4,13 @@ The same array gives the same bytes on one machine: no wall-clock metadata, one 
 file appears whole or not at all: it is written under a temporary name and renamed.
 """
 
-import contextlib
 import os
-import pathlib
-import uuid
-from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 
 from tfrs_mm._runtime import import_optional
+from tfrs_mm.artefacts import whole_file
 
 _JPEG_QUALITY = 88
 _MP3_BIT_RATE = 48_000
@@ -32,7 +29,7 @@ def write_jpeg(path: str | os.PathLike[str], array: np.ndarray) -> None:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise ValueError(f"`array` must be uint8 [height, width, 3]. Received: {_form(array)}.")
     image = import_optional("PIL.Image")
-    with _whole_file(path) as temporary:
+    with whole_file(path) as temporary:
         image.fromarray(array).save(temporary, format="JPEG", quality=_JPEG_QUALITY)
 
 
@@ -56,7 +53,7 @@ def write_mp3(path: str | os.PathLike[str], samples: np.ndarray, sample_rate_hz:
         )
     av = import_optional("av")
     pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
-    with _whole_file(path) as temporary, av.open(str(temporary), "w", format="mp3") as container:
+    with whole_file(path) as temporary, av.open(str(temporary), "w", format="mp3") as container:
         stream = container.add_stream(
             "libmp3lame", rate=sample_rate_hz, layout="mono", options=_MP3_SPEED
         )
@@ -85,7 +82,7 @@ def write_mp4(path: str | os.PathLike[str], frames: np.ndarray, fps: int) -> Non
     if fps < 1:
         raise ValueError(f"`fps` must be at least 1. Received: {fps}.")
     av = import_optional("av")
-    with _whole_file(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
+    with whole_file(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps, options=_MP4_QUALITY)
         stream.height, stream.width = frames.shape[1], frames.shape[2]
         stream.pix_fmt = "yuv420p"
@@ -100,16 +97,3 @@ def write_mp4(path: str | os.PathLike[str], frames: np.ndarray, fps: int) -> Non
 
 def _form(array: np.ndarray) -> str:
     return f"{array.dtype} {list(array.shape)}"
-
-
-@contextlib.contextmanager
-def _whole_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """A temporary place that takes the name `path` once the block ends without an error."""
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -65,6 +65,7 @@ def train(
     made_from = {"data": knowledge.fingerprint, "config": config.fingerprint()}
     saved_dir = run_dir.with_name(run_dir.name + ".partial")
     _runtime.seed_everything(config.training.seed)
+    _check_left(saved_dir, made_from)
     if worker > 0:
         with tempfile.TemporaryDirectory() as scratch:
             towers = _fit_towers(knowledge, config, strategy, pathlib.Path(scratch), saved_dir)
@@ -164,15 +165,23 @@ def _report(stages: dict[str, TrainedStage], seconds: dict[str, float]) -> dict[
 
 def _work_folder(work_dir: pathlib.Path, made_from: dict[str, str]) -> pathlib.Path:
     """`RUN.partial`, new or left by an interrupted training from the same sources."""
-    marker = work_dir / _WORK
-    if work_dir.exists():
-        left = json.loads(marker.read_text("utf-8")) if marker.is_file() else {}
-        if left != made_from:
-            raise UserError(
-                f"{work_dir} holds an interrupted training from other data or another "
-                "configuration. Remove it to start anew."
-            )
-    else:
-        work_dir.mkdir(parents=True)
-        write_json(marker, made_from)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    if not (work_dir / _WORK).is_file():
+        write_json(work_dir / _WORK, made_from)
     return work_dir
+
+
+def _check_left(work_dir: pathlib.Path, made_from: dict[str, str]) -> None:
+    """Passes if `work_dir` is not there, is empty, or was begun from the same sources.
+
+    Raises:
+        UserError: it is another work in progress, or something else.
+    """
+    marker = work_dir / _WORK
+    if not work_dir.exists() or (work_dir.is_dir() and not any(work_dir.iterdir())):
+        return
+    if not marker.is_file() or json.loads(marker.read_text("utf-8")) != made_from:
+        raise UserError(
+            f"{work_dir} holds an interrupted training from other data or another "
+            "configuration. Remove it to start anew."
+        )
