@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import pathlib
+import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +13,30 @@ import pytest
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.schema import Modality
 
-spec = importlib.util.spec_from_file_location(
-    "media_world", pathlib.Path(__file__).with_name("media_world.py")
-)
-world = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(world)
+
+def _loaded(name: str) -> types.ModuleType:
+    """A module of helpers beside this file, which tests of this folder can import from now on."""
+    spec = importlib.util.spec_from_file_location(
+        name, pathlib.Path(__file__).with_name(f"{name}.py")
+    )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+world, behaviour_world = _loaded("media_world"), _loaded("behaviour_world")
+
+
+@pytest.fixture(scope="module", params=behaviour_world.KINDS)
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Any]:
+    """The split's kind and the finished job of `random_events`, see `behaviour_world.Made`."""
+    folder = tmp_path_factory.mktemp(request.param)
+    behaviour_world.write_input(folder / "in", behaviour_world.random_events())
+    config = behaviour_world.config_of(request.param)
+    return request.param, behaviour_world.run_job(folder / "in", folder / "out", config)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-import importlib.util
 import json
 import pathlib
 
+import media_world as world
 import numpy as np
 import pytest
 
@@ -11,12 +11,6 @@ from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.tfrecord import find_shards, read_tfrecord
 from tfrs_mm.media import decode_audio, decode_image, log_mel, patches, sample_video
 from tfrs_mm.schema import Modality
-
-spec = importlib.util.spec_from_file_location(
-    "media_world", pathlib.Path(__file__).with_name("media_world.py")
-)
-world = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(world)
 
 
 @pytest.fixture(scope="module")

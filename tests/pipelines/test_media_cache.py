@@ -1,9 +1,8 @@
 """The media job with a cache: what is embedded, what is not, and that it makes no difference."""
 
-import importlib.util
 import os
-import pathlib
 
+import media_world as world
 import numpy as np
 import pytest
 
@@ -12,12 +11,6 @@ from pipelines.inference import EncoderHandler
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.media.writing import write_jpeg
 from tfrs_mm.schema import Modality
-
-spec = importlib.util.spec_from_file_location(
-    "media_world", pathlib.Path(__file__).with_name("media_world.py")
-)
-world = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(world)
 
 
 def run(folder, output, encoders, cache, lines, **overrides):

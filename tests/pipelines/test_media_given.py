@@ -1,8 +1,6 @@
 """The media job over embeddings that the user has already."""
 
-import importlib.util
-import pathlib
-
+import media_world as world
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,12 +11,6 @@ from pipelines.given import describe_given
 from pipelines.media_inputs import encoders_in, item_schema
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
-
-spec = importlib.util.spec_from_file_location(
-    "media_world", pathlib.Path(__file__).with_name("media_world.py")
-)
-world = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(world)
 
 
 def run(tmp_path, modality, options=(), ids="abcde", described=None, **settings):

@@ -1,19 +1,13 @@
-import importlib.util
 import pathlib
 import subprocess
 import sys
 
+import media_world as world
 import pytest
 
 from pipelines import media
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
-
-spec = importlib.util.spec_from_file_location(
-    "media_world", pathlib.Path(__file__).with_name("media_world.py")
-)
-world = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(world)
 
 
 def test_a_vocabulary_of_another_catalogue_is_refused(encoders, tmp_path):

@@ -1,17 +1,9 @@
-import importlib.util
-import pathlib
-
+import media_world as world
 import numpy as np
 
 from pipelines import media
 from tfrs_mm.data.tfrecord import find_shards
 from tfrs_mm.schema import Modality
-
-spec = importlib.util.spec_from_file_location(
-    "media_world", pathlib.Path(__file__).with_name("media_world.py")
-)
-world = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(world)
 
 
 def test_a_broken_medium_costs_that_modality_only(encoders, tmp_path):

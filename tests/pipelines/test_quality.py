@@ -1,7 +1,6 @@
-import importlib.util
 import json
-import pathlib
 
+import media_world as world
 import numpy as np
 import pytest
 
@@ -12,12 +11,6 @@ from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.tfrecord import shard_name, write_tfrecord
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
-
-spec = importlib.util.spec_from_file_location(
-    "media_world", pathlib.Path(__file__).with_name("media_world.py")
-)
-world = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(world)
 
 
 def write_items(folder, embeddings, shards: int = 2, rejects=()) -> Schema:

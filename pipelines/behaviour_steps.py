@@ -1,0 +1,167 @@
+"""The steps of the behaviour job: checked batches, timelines, shards, and what adds up over all."""
+
+import functools
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.pvalue import AsDict, AsSingleton
+
+from pipelines import records, shards
+from pipelines.cleaning import NEGATIVES_FILE, CleanPartitions
+from pipelines.cores import KeepCore
+from pipelines.item_statistics import MergeCounts, TimeEdges
+from pipelines.job_progress import JobProgress
+from pipelines.rejects import WriteRejects
+from pipelines.statistics import CHECKED_BATCHES, PARTITIONS, WriteStatistics
+from pipelines.timelines import Timelines, sort_timelines
+from pipelines.transitions import WriteNeighbours
+from tfrs_mm.config import DataConfig
+from tfrs_mm.data.catalogue import ItemCounts
+from tfrs_mm.data.item_neighbours import NEIGHBOURS_FILE
+from tfrs_mm.data.splits import Moment, cut_moments
+from tfrs_mm.data.vocabulary import Vocabulary
+
+BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR = "behaviour", "rejects", "vocabulary"
+
+
+def add_steps(
+    pipeline: beam.Pipeline,
+    logs: list[tuple[int, str, str]],
+    output_dir: pathlib.Path,
+    num_items: int,
+    settings: DataConfig,
+    statistics: WriteStatistics | None,
+    read: JobProgress,
+    written: JobProgress,
+) -> None:
+    """Adds the whole job to the pipeline.
+
+    Args:
+        pipeline: without steps so far.
+        logs: place, path and name of each.
+        output_dir: holds the vocabulary of items, and takes everything else.
+        num_items: of the vocabulary, the unknown row not counted.
+        settings: of the data.
+        statistics: the step that describes the input; None for none.
+        read: told of the events that were read.
+        written: told of the shards that were written.
+    """
+    vocabulary_dir, behaviour_dir = output_dir / VOCABULARY_DIR, output_dir / BEHAVIOUR_DIR
+    reading = records.ReadEvents(str(vocabulary_dir / "items.txt"), settings, read)
+    writing = shards.WriteShards(str(behaviour_dir), num_items, settings, written)
+    checked = (
+        pipeline
+        | "NameLogs" >> beam.Create(logs)
+        | "SpreadLogs" >> beam.Reshuffle()
+        | "ReadEvents"
+        >> beam.ParDo(reading).with_outputs(records.REJECTS, records.EVENT_NAMES, main="batches")
+    )
+    grouped = checked.batches | "GroupUsers" >> beam.GroupByKey()
+    if statistics is not None:
+        inputs = {CHECKED_BATCHES: checked.batches, PARTITIONS: grouped}
+        _ = inputs | "WriteStatistics" >> statistics
+    cleaned = grouped | "CleanPartitions" >> CleanPartitions(
+        str(behaviour_dir / NEGATIVES_FILE), settings
+    )
+    timelines = (
+        cleaned.partitions
+        | "SortTimelines" >> beam.MapTuple(_sort_timelines)
+        | "KeepCore" >> KeepCore(num_items, settings)
+    )
+    sizes = timelines | "CountUsers" >> beam.MapTuple(_count_users)
+    event_names = (
+        checked[records.EVENT_NAMES]
+        | "DistinctEvents" >> beam.Distinct()
+        | "ListEvents" >> beam.combiners.ToList()
+        | "WriteEvents" >> beam.Map(_write_event_names, str(vocabulary_dir / "events.txt"))
+    )
+    made = timelines | "WriteShards" >> beam.ParDo(
+        writing,
+        AsDict(sizes),
+        AsSingleton(event_names),
+        AsSingleton(_cuts(pipeline, timelines, settings)),
+    ).with_outputs(shards.TIMES, shards.TRAINING_EVENTS, shards.TRAINING_TIMELINES, shards.USER_IDS)
+    edges = made[shards.TIMES] | "FindTimeEdges" >> beam.CombineGlobally(
+        TimeEdges(settings.time_buckets)
+    )
+    _ = (
+        made[shards.TRAINING_EVENTS]
+        | "CountItems" >> beam.Map(_count_items, num_items, AsSingleton(edges))
+        | "MergeCounts" >> beam.CombineGlobally(MergeCounts(num_items))
+        | "WriteCounts" >> beam.Map(_write_counts, str(behaviour_dir / "item_counts.npz"))
+    )
+    if settings.transition_window:
+        _ = made[shards.TRAINING_TIMELINES] | "WriteNeighbours" >> WriteNeighbours(
+            str(behaviour_dir / NEIGHBOURS_FILE),
+            str(vocabulary_dir / "items.txt"),
+            num_items,
+            settings,
+            edges,
+        )
+    _ = (
+        made[shards.USER_IDS]
+        | "GatherUsers" >> beam.GroupByKey()
+        | "WriteUsers"
+        >> beam.MapTuple(functools.partial(_write_users, str(vocabulary_dir / "users.txt")))
+    )
+    rejects_path = output_dir / REJECTS_DIR / "events.jsonl"
+    _ = (
+        (checked[records.REJECTS], cleaned.rejects)
+        | "JoinRejects" >> beam.Flatten()
+        | "WriteRejects" >> WriteRejects(str(rejects_path))
+    )
+
+
+def _cuts(
+    pipeline: beam.Pipeline, timelines: beam.PCollection, settings: DataConfig
+) -> beam.PCollection:
+    """One element: where the temporal split cuts, or None where each user is cut on their own."""
+    if settings.split != "temporal":
+        return pipeline | "NoCuts" >> beam.Create([None])
+    # Exact cuts need the global order: one worker holds 16 bytes of every event, and selects in
+    # about three times as much.
+    return (
+        timelines
+        | "TakeMoments" >> beam.MapTuple(_moments)
+        | "GatherMoments" >> beam.GroupByKey()
+        | "FindCuts" >> beam.MapTuple(_find_cuts)
+    )
+
+
+def _sort_timelines(partition: int, batches: Iterable[Any]) -> tuple[int, Timelines]:
+    return partition, sort_timelines(batches)
+
+
+def _count_users(partition: int, timelines: Timelines) -> tuple[int, int]:
+    return partition, len(timelines.user_ids)
+
+
+def _moments(_: int, timelines: Timelines) -> tuple[int, tuple[np.ndarray, np.ndarray]]:
+    return 0, (timelines.times, timelines.positions)
+
+
+def _find_cuts(_: int, columns: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Moment, Moment]:
+    times, positions = zip(*columns, strict=True)
+    return cut_moments(np.concatenate(times), np.concatenate(positions))
+
+
+def _count_items(
+    events: tuple[np.ndarray, np.ndarray], num_items: int, edges: np.ndarray
+) -> ItemCounts:
+    return ItemCounts.from_events(*events, num_items, edges)
+
+
+def _write_counts(counts: ItemCounts, path: str) -> None:
+    counts.write(path)
+
+
+def _write_event_names(names: list[str], path: str) -> list[str]:
+    Vocabulary(tuple(sorted(names))).write(path)
+    return sorted(names)
+
+
+def _write_users(path: str, _: int, parts: Iterable[tuple[int, list[str]]]) -> None:
+    Vocabulary(tuple(user for _, users in sorted(parts) for user in users)).write(path)
