@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes, each with whole files, so that a file's shared worlds are built once.
+TEST_PROCESSES ?= 2
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test weights lint clean
@@ -17,7 +19,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m ruff check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 weights: $(INSTALLED)
 	$(BIN)/tfrs-mm weights --output weights

@@ -23,7 +23,8 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
-EXTRAS["dev"] = sorted({*EXTRAS["all"], "pytest>=8,<10", "hypothesis>=6.100,<7", "ruff>=0.8,<1"})
+TOOLS = ("pytest>=8,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.8,<1")
+EXTRAS["dev"] = sorted({*EXTRAS["all"], *TOOLS})
 
 setup(
     name="tfrs-mm",
