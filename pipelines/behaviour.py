@@ -18,6 +18,7 @@ from typing import Any
 from pipelines import job_progress, records
 from pipelines.behaviour_steps import BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR, add_steps
 from pipelines.input_check import former_statistics, judge, statistics_of
+from pipelines.input_folder import AnyFolder, InputFolder
 from pipelines.item_vocabularies import write_item_vocabularies
 from pipelines.job_report import check_report, report_of
 from pipelines.runners import new_pipeline, run_pipeline
@@ -29,7 +30,7 @@ from tfrs_mm.schema import FeatureSpec, Kind, Owner
 
 
 def run(
-    input_dir: str | os.PathLike[str],
+    input_dir: AnyFolder,
     output_dir: str | os.PathLike[str],
     config: Config,
     beam_args: Sequence[str] = (),
@@ -37,7 +38,7 @@ def run(
     """Writes `vocabulary/`, `behaviour/` and `rejects/` below `output_dir`.
 
     Args:
-        input_dir: holds the logs and the catalogue.
+        input_dir: a folder or URL that holds the logs and the catalogue.
         output_dir: exists; the caller makes it appear whole.
         config: the section `data` is used.
         beam_args: options for Beam.
@@ -51,25 +52,22 @@ def run(
     """
     started = time.monotonic()
     settings = config.data
-    input_dir, output_dir = pathlib.Path(input_dir), pathlib.Path(output_dir).resolve()
-    files = records.find_files(input_dir, settings)
+    folder, output_dir = InputFolder.of(input_dir), pathlib.Path(output_dir).resolve()
+    files = records.find_files(folder, settings)
     former = former_statistics(settings)
     for name in (BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR):
         (output_dir / name).mkdir(exist_ok=True)
     rejects_dir = output_dir / REJECTS_DIR
     catalogue = write_item_vocabularies(
-        input_dir, output_dir / VOCABULARY_DIR, rejects_dir / "items.jsonl", settings
+        folder, output_dir / VOCABULARY_DIR, rejects_dir / "items.jsonl", settings
     )
     pipeline = new_pipeline(beam_args)
-    logs = [
-        (place, str(path.resolve()), path.relative_to(input_dir).as_posix())
-        for place, path in enumerate(files)
-    ]
+    logs = [(place, file.path, file.name) for place, file in enumerate(files)]
     statistics = None
     if settings.statistics:
         items_path = output_dir / VOCABULARY_DIR / "items.txt"
         statistics = statistics_of(
-            input_dir, logs, output_dir / BEHAVIOUR_DIR, items_path, catalogue["items"], settings
+            folder, files, output_dir / BEHAVIOUR_DIR, items_path, catalogue["items"], settings
         )
     with (
         job_progress.shown("write shards", settings.shards, "shards") as written,

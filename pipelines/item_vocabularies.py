@@ -6,12 +6,12 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pipelines.input_folder import InputFolder
 from pipelines.records import ITEM_ID, id_fault
 from pipelines.tables import (
     ROW_NUMBER,
     Dialect,
     catalogue_dialect,
-    check_below,
     column_names,
     read_table,
 )
@@ -24,7 +24,7 @@ REPEATED = "item_id is repeated"
 
 
 def write_item_vocabularies(
-    input_dir: pathlib.Path,
+    folder: InputFolder,
     vocabulary_dir: pathlib.Path,
     rejects_path: pathlib.Path,
     settings: DataConfig,
@@ -42,10 +42,9 @@ def write_item_vocabularies(
     Raises:
         UserError: the catalogue is missing, is no table of items, or holds no item.
     """
-    check_below(input_dir, settings.items, "data.items")
-    path = input_dir / settings.items
+    table = folder.file(settings.items, "data.items")
     dialect = catalogue_dialect(settings)
-    names = column_names(path, input_dir, (ITEM_ID,), dialect, settings.category_columns)
+    names = column_names(table, (ITEM_ID,), dialect, settings.category_columns)
     categories = [name for name in settings.category_columns if name in names]
     counts: dict[str, collections.Counter[str]] = {
         name: collections.Counter() for name in categories
@@ -57,7 +56,7 @@ def write_item_vocabularies(
     def reject(reason: str, row: int, record: dict[str, str]) -> None:
         rejects.append({"reason": reason, "where": f"{settings.items}:{row}", "record": record})
 
-    for row, record in _records(path, (ITEM_ID, *categories), dialect, reject):
+    for row, record in _records(table.path, (ITEM_ID, *categories), dialect, reject):
         item_id = record[ITEM_ID]
         fault = id_fault(item_id)
         if fault or item_id in ids:
@@ -77,7 +76,8 @@ def write_item_vocabularies(
                     counts[name][value] += 1
     if not ids:
         raise UserError(
-            f"the catalogue {path} holds no item. Give one with a usable row below its header."
+            f"the catalogue {table.path} holds no item. Give one with a usable row below its "
+            "header."
         )
     Vocabulary(tuple(ids)).write(vocabulary_dir / "items.txt")
     for name, counter in counts.items():
@@ -93,10 +93,10 @@ def write_item_vocabularies(
 
 
 def _records(
-    path: pathlib.Path, columns: tuple[str, ...], dialect: Dialect, reject: Callable[..., None]
+    path: str, columns: tuple[str, ...], dialect: Dialect, reject: Callable[..., None]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """The numbered rows of the catalogue; records that are no rows are rejected."""
-    for batch, broken in read_table(str(path), columns, dialect):
+    for batch, broken in read_table(path, columns, dialect):
         for row in broken:
             reject(row.reason, row.number, {"row": row.text})
         for record in batch.to_pylist():

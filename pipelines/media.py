@@ -22,7 +22,9 @@ from pipelines.decode import decoder_of
 from pipelines.embed import EmbedModality
 from pipelines.embedding_cache import make_cache_dir
 from pipelines.given import GivenEmbeddings
+from pipelines.input_folder import AnyFolder, InputFolder
 from pipelines.job_progress import JobProgress
+from pipelines.media_files import MediaFiles
 from pipelines.media_inputs import (
     Source,
     checked_vocabularies,
@@ -34,7 +36,7 @@ from pipelines.media_report import report_of
 from pipelines.read_given import ReadGiven
 from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
-from pipelines.tables import catalogue_dialect, check_below, column_names
+from pipelines.tables import catalogue_dialect, column_names
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, EncoderConfig, load_config
 from tfrs_mm.errors import UserError
@@ -46,7 +48,7 @@ REJECTS = "media.jsonl"
 
 
 def run(
-    input_dir: str | os.PathLike[str],
+    input_dir: AnyFolder,
     output_dir: str | os.PathLike[str],
     config: Config,
     encoders: Mapping[Modality, str | os.PathLike[str]],
@@ -57,7 +59,7 @@ def run(
     """Writes `items/` and `rejects/media.jsonl` below `output_dir`.
 
     Args:
-        input_dir: holds the catalogue and the files that it names.
+        input_dir: a folder or URL that holds the catalogue and the files that it names.
         output_dir: exists; the caller makes it appear whole.
         config: the sections `data` and `encoders` are used.
         encoders: for each modality of the schema the folder of its exported encoder, or of the
@@ -77,23 +79,23 @@ def run(
             they do not fit each other.
     """
     started = time.monotonic()
-    input_dir, output_dir = pathlib.Path(input_dir).resolve(), pathlib.Path(output_dir)
+    folder, output_dir = InputFolder.of(input_dir), pathlib.Path(output_dir)
     vocabulary_dir = pathlib.Path(vocabulary_dir or output_dir / VOCABULARY_DIR).resolve()
     sources = fitting_sources(encoders, schema)
-    check_below(input_dir, config.data.items, "data.items")
-    table = input_dir / config.data.items
-    column_names(table, input_dir, (catalogue.ITEM_ID,), catalogue_dialect(config.data))
+    table = folder.file(config.data.items, "data.items")
+    column_names(table, (catalogue.ITEM_ID,), catalogue_dialect(config.data))
     num_items = checked_vocabularies(vocabulary_dir, schema)
     for source in sources.values():
         if isinstance(source, GivenEmbeddings):
-            source.check(input_dir, config.data)
+            source.check(folder, config.data)
     for name in (ITEMS_DIR, REJECTS_DIR):
         (output_dir / name).mkdir(exist_ok=True)
     pipeline = new_pipeline(beam_args)
     with job_progress.shown("embed media", num_items * len(sources), "media") as progress:
         _build(
             pipeline,
-            input_dir,
+            folder,
+            table.path,
             output_dir.resolve(),
             vocabulary_dir,
             config,
@@ -105,7 +107,7 @@ def run(
     report = report_of(result, schema, time.monotonic() - started)
     if report["items"] != num_items:
         raise UserError(
-            f"{table} holds {report['items']} of the {num_items} items of "
+            f"{table.path} holds {report['items']} of the {num_items} items of "
             f"{vocabulary_dir / 'items.txt'}. Give the catalogue that the vocabulary was made "
             "from, or run `tfrs-mm preprocess` again."
         )
@@ -125,7 +127,8 @@ def run(
 
 def _build(
     pipeline: beam.Pipeline,
-    input_dir: pathlib.Path,
+    folder: InputFolder,
+    catalogue_path: str,
     output_dir: pathlib.Path,
     vocabulary_dir: pathlib.Path,
     config: Config,
@@ -143,21 +146,22 @@ def _build(
         *categories,
     ]
     items = pipeline | "ReadItems" >> catalogue.ReadItems(
-        str(input_dir / config.data.items),
+        catalogue_path,
         str(vocabulary_dir / "items.txt"),
         list(dict.fromkeys(columns)),
         catalogue_dialect(config.data),
     )
+    files = MediaFiles.of(folder, config.encoders.media_roots)
     branches, rejects = {"items": items}, [pipeline | "NoRejectsYet" >> beam.Create([])]
     cache_dir = make_cache_dir(config.encoders.cache_dir)
     for modality, source in sources.items():
         if isinstance(source, GivenEmbeddings):
             embed = ReadGiven(
-                source, input_dir, config.data, str(vocabulary_dir / "items.txt"), progress
+                source, folder, config.data, str(vocabulary_dir / "items.txt"), progress
             )
         else:
             settings = _encoder_config(config, modality)
-            decoder = decoder_of(modality, source.input_shape, input_dir, settings)
+            decoder = decoder_of(modality, source.input_shape, files, settings)
             embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir)
         embedded = items | f"Embed_{modality.value}" >> embed
         branches[modality.value] = embedded.embeddings

@@ -5,7 +5,6 @@ One element is a record batch, never one event. What is wrong with a row is said
 rest of the batch goes on.
 """
 
-import pathlib
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -19,12 +18,12 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipelines.event_kinds import ANY_KIND, KindRules, read_kinds
 from pipelines.event_times import ANY_TIME, TimeRules, read_times
+from pipelines.input_folder import InputFile, InputFolder
 from pipelines.job_progress import JobProgress
 from pipelines.tables import (
     REPLACEMENT,
     ROW_NUMBER,
     BrokenRow,
-    check_below,
     column_names,
     log_dialect,
     read_table,
@@ -54,31 +53,28 @@ _EMPTY, _NOT_UTF8, _CONTROLS = ID_FAULTS = ("is empty", "is not UTF-8", "has con
 _ROWS_OF_A_FILE = 2**40  # positions in one file lie below it, so that files keep their order
 
 
-def find_files(input_dir: pathlib.Path, settings: DataConfig) -> list[pathlib.Path]:
-    """The log files below `input_dir` that match `data.interactions`, in the order of their names.
+def find_files(folder: InputFolder, settings: DataConfig) -> list[InputFile]:
+    """The log files of the folder that match `data.interactions`, in the order of their names.
 
     Raises:
         UserError: the pattern leaves the folder or matches nothing, a file is no log, or none has a
             column that the settings speak of.
     """
     pattern, dialect = settings.interactions, log_dialect(settings)
-    check_below(input_dir, pattern, "data.interactions")
-    paths = sorted(path for path in input_dir.glob(pattern) if path.is_file())
-    if not paths:
+    files = folder.files(pattern, "data.interactions")
+    if not files:
         raise UserError(
-            f"`data.interactions` is {pattern!r}, which matches no file in {input_dir}. "
+            f"`data.interactions` is {pattern!r}, which matches no file in {folder.root}. "
             "Correct the pattern or the input folder."
         )
     wanted = (RATING,) if settings.min_rating else ()
-    found = {
-        name for path in paths for name in column_names(path, input_dir, REQUIRED, dialect, wanted)
-    }
+    found = {name for file in files for name in column_names(file, REQUIRED, dialect, wanted)}
     if not found.issuperset(wanted):
         raise UserError(
             f"`data.min_rating` is {settings.min_rating}, but no file that matches {pattern!r} has "
             f"a column {RATING!r}. Name it in `data.interaction_columns`, or give 0."
         )
-    return paths
+    return files
 
 
 class ReadEvents(beam.DoFn):

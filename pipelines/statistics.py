@@ -63,7 +63,7 @@ class WriteStatistics(beam.PTransform):
     def __init__(
         self,
         path: str,
-        logs: Sequence[tuple[int, str, str]],
+        logs: Sequence[str],
         log_columns: Sequence[str],
         catalogue_path: str,
         catalogue_columns: Sequence[str],
@@ -75,7 +75,7 @@ class WriteStatistics(beam.PTransform):
 
         Args:
             path: of the statistics.
-            logs: place, path and name of each.
+            logs: their paths, in the order of their places.
             log_columns: all that some log has, by our names.
             catalogue_path: of the catalogue.
             catalogue_columns: all that it has, by our names.
@@ -92,7 +92,7 @@ class WriteStatistics(beam.PTransform):
         }
         self._tables = [(CATALOGUE, 0, catalogue_path)]
         if others:
-            self._tables += [(OTHERS, place, path) for place, path, _ in logs]
+            self._tables += [(OTHERS, place, path) for place, path in enumerate(logs)]
         self._path, self._items_path = path, items_path
         self._num_items, self._settings = num_items, settings
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
+from pipelines.input_folder import open_bytes
 from tfrs_mm.errors import UserError
 
 REPLACEMENT = "\ufffd"  # what stands where bytes were no UTF-8
@@ -94,7 +93,7 @@ def compression_of(path: str) -> str | None:
 def open_text(path: str) -> Iterator[io.BufferedReader]:
     """An open file as UTF-8, decompressed if its name says so."""
     codec = compression_of(path)
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with open_bytes(path) as file:
         if codec is None:
             yield io.BufferedReader(_Utf8(file), BLOCK_BYTES)
         else:

@@ -118,6 +118,9 @@ class EncodersConfig:
     video: EncoderConfig = EncoderConfig()
     # Keeps embeddings by the content of what was embedded, for later runs; empty keeps none.
     cache_dir: str = ""
+    # URLs of folders, such as "gs://shop/media", that a cell of the catalogue with a scheme may lie
+    # below, besides the input folder; cells without one are names in the input folder.
+    media_roots: tuple[str, ...] = ()
     outlier_z: float = 4.0  # standard deviations from the mean at which an item is an outlier
     near_duplicate_cosine: float = 0.98  # of the embeddings of two items that are all but the same
     # Among so many different embeddings near duplicates are found exactly, among more by hashing.

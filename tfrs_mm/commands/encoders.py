@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+from typing import TYPE_CHECKING
 
 from tfrs_mm.commands.media_sample import MediaSample
 from tfrs_mm.config import Config, EncoderConfig
@@ -9,13 +10,16 @@ from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
 from tfrs_mm.weights import find_weights, pretrained_encoder_of, verify_weights
 
+if TYPE_CHECKING:
+    from pipelines.input_folder import InputFolder
+
 
 def prepare_encoders(
     config: Config,
     weights_dir: pathlib.Path,
     output_dir: pathlib.Path,
     sample: MediaSample,
-    input_dir: pathlib.Path,
+    input_dir: "InputFolder",
 ) -> tuple[dict[Modality, pathlib.Path], list[str]]:
     """Exports one encoder for each modality that the catalogue has and the configuration wants, or
     describes the embeddings that are given in its place.
@@ -78,7 +82,7 @@ def prepare_encoders(
 
 
 def _describe_given(
-    modality: Modality, config: Config, input_dir: pathlib.Path, folder: pathlib.Path
+    modality: Modality, config: Config, input_dir: "InputFolder", folder: pathlib.Path
 ) -> str:
     """Says what was found, in the note's words."""
     from pipelines.given import describe_given

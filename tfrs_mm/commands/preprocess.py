@@ -1,10 +1,11 @@
 """`tfrs-mm preprocess`: both Beam jobs, from logs and media to a data folder."""
 
 import argparse
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfrs_mm.artefacts import (
     fingerprint_file,
@@ -16,8 +17,10 @@ from tfrs_mm.artefacts import (
 from tfrs_mm.commands.arguments import add_config, config_of, new_parser
 from tfrs_mm.commands.weights import DEFAULT_WEIGHTS
 from tfrs_mm.config import Config, EncoderConfig
-from tfrs_mm.errors import UserError
 from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
+
+if TYPE_CHECKING:
+    from pipelines.input_folder import InputFile, InputFolder
 
 _CONFIGURED = ("data", "encoders")
 
@@ -40,7 +43,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "such as --runner or --direct_num_workers.\n\n"
         "Example: tfrs-mm preprocess --input films --output data/films --weights weights",
     )
-    parser.add_argument("--input", required=True, type=pathlib.Path, metavar="DIR")
+    parser.add_argument("--input", required=True, metavar="DIR", help="a folder, or its URL")
     parser.add_argument("--output", required=True, type=pathlib.Path, metavar="DATA")
     parser.add_argument(
         "--weights", type=pathlib.Path, default=DEFAULT_WEIGHTS, metavar="DIR",
@@ -67,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def preprocess(
-    input_dir: pathlib.Path,
+    input_dir: str | os.PathLike[str],
     output_dir: pathlib.Path,
     config: Config,
     weights_dir: pathlib.Path,
@@ -78,7 +81,7 @@ def preprocess(
     """Runs both jobs.
 
     Args:
-        input_dir: logs and catalogue.
+        input_dir: a folder or URL with logs and catalogue.
         output_dir: the data folder.
         config: the sections `data` and `encoders` are used.
         weights_dir: of the pretrained encoders.
@@ -93,16 +96,18 @@ def preprocess(
         UserError: the input, the configuration or the output folder is at fault.
     """
     from pipelines import behaviour, media
+    from pipelines.input_folder import InputFolder
     from pipelines.media_inputs import read_source
     from tfrs_mm.commands.encoders import prepare_encoders
     from tfrs_mm.commands.media_sample import MediaSample
 
-    made_from = sources(input_dir, config, weights_dir)
+    source = InputFolder.of(input_dir)
+    made_from = sources(source, config, weights_dir)
     with whole_directory(output_dir, overwrite=overwrite) as folder:
-        behaviour_report = behaviour.run(input_dir, folder, config, beam_options)
-        sample = MediaSample(input_dir, config)
+        behaviour_report = behaviour.run(source, folder, config, beam_options)
+        sample = MediaSample(source, config)
         encoders, notes = prepare_encoders(
-            config, weights_dir, folder / "encoders", sample, input_dir
+            config, weights_dir, folder / "encoders", sample, source
         )
         for note in notes:
             say(note)
@@ -121,27 +126,33 @@ def preprocess(
                 if modality in infos
             ),
         )
-        media_report = media.run(input_dir, folder, config, encoders, schema, beam_options)
+        media_report = media.run(source, folder, config, encoders, schema, beam_options)
         schema.write(folder / "schema.json")
         write_json(folder / "config.json", config.to_dict())
         write_manifest(folder, "data", made_from, schema=schema.fingerprint(), notes=notes)
     return {"behaviour": behaviour_report, "media": media_report, "encoders": notes}
 
 
-def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) -> dict[str, str]:
+def sources(
+    input_dir: "str | os.PathLike[str] | InputFolder", config: Config, weights_dir: pathlib.Path
+) -> dict[str, str]:
     """What a data folder is made from: tables and given embeddings by content, media by name and
     size, the settings.
 
     Raises:
-        UserError: the input folder or its tables are not there.
+        UserError: the input folder or its catalogue is not there.
     """
-    if not input_dir.is_dir():
-        raise UserError(f"--input must be a folder with {config.data.items}; {input_dir} is none.")
-    tables = [*sorted(input_dir.glob(config.data.interactions)), input_dir / config.data.items]
-    files = sorted(path for path in input_dir.rglob("*") if path.is_file())
-    listing = [[str(path.relative_to(input_dir)), path.stat().st_size] for path in files]
-    tables += _embeddings_and_encoders(input_dir, config)
-    contents = [fingerprint_file(path) for path in tables if path.is_file()]
+    from pipelines.input_folder import InputFolder
+
+    folder = InputFolder.of(input_dir)
+    tables = [
+        *folder.files(config.data.interactions, "data.interactions"),
+        folder.file(config.data.items, "data.items"),
+        *_embeddings(folder, config),
+    ]
+    contents = [file.sha256().hex() for file in tables]
+    contents += [fingerprint_file(path) for path in _encoders(config)]
+    listing = [[file.name, file.size_bytes] for file in folder.everything()]
     weights = [
         [str(path.relative_to(weights_dir)), path.stat().st_size]
         for path in sorted(weights_dir.rglob("*"))
@@ -155,18 +166,23 @@ def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) 
     }
 
 
-def _embeddings_and_encoders(input_dir: pathlib.Path, config: Config) -> list[pathlib.Path]:
-    """The files of given embeddings, and the descriptions of the user's own encoders."""
+def _embeddings(folder: "InputFolder", config: Config) -> "list[InputFile]":
+    """The files of given embeddings."""
     from pipelines.given import given_files
+
+    every = (getattr(config.encoders, modality.value) for modality in Modality)
+    return [file for settings in every for file in given_files(settings, folder)]
+
+
+def _encoders(config: Config) -> list[pathlib.Path]:
+    """The descriptions of the user's own encoders."""
     from tfrs_mm.encoder_folder import DESCRIPTION
 
-    files = []
-    for modality in Modality:
-        settings: EncoderConfig = getattr(config.encoders, modality.value)
-        files += given_files(settings, input_dir)
-        if settings.kind == "saved_model":
-            files.append(pathlib.Path(settings.file) / DESCRIPTION)
-    return files
+    every: list[EncoderConfig] = [
+        getattr(config.encoders, modality.value) for modality in Modality
+    ]
+    paths = [pathlib.Path(s.file) / DESCRIPTION for s in every if s.kind == "saved_model"]
+    return [path for path in paths if path.is_file()]
 
 
 def print_report(report: dict[str, Any]) -> None:
