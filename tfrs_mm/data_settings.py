@@ -32,10 +32,18 @@ class DataConfig:
     min_time: str = ""  # ISO 8601 or seconds, as text; events before it are rejected
     max_time: str = ""  # and those after it
     # Kinds of events, each "kind=weight", such as "purchase=3" or "dislike=-1"; other kinds are
-    # rejected. So far only the sign of a weight counts: a negative kind is kept as negative
-    # feedback, and is never history, positive or target. Without entries every kind is positive.
+    # rejected. A negative kind is kept as negative feedback, and is never history, positive or
+    # target. All weights are kept in vocabulary/event_weights.json; training does not use them so
+    # far. Without entries every kind is positive and weighs 1.
     events: tuple[str, ...] = ()
     min_rating: float = 0.0  # rated events (column rating) below it are negative feedback; 0 is off
+    # Events that lasted less (column duration, in seconds) are negative feedback: a play that was
+    # broken off speaks against the item, whatever its kind. An empty duration says nothing; 0 is
+    # off.
+    min_play_seconds: float = 0.0
+    # Events of the same user, item and kind that lie this near to the one before are told as
+    # duplicates; with 0 those at the same time alone.
+    near_duplicate_seconds: float = 0.0
     max_events_per_hour: int = 0  # users with more in some hour are left out as robots; 0 is off
     # The k-core of the whole log: users and items with fewer events, each item of a user counted
     # once, are left out again and again until none is left; 0 is off.
@@ -47,6 +55,12 @@ class DataConfig:
     max_categories: int = 8  # values kept of one item and column
     split: Literal["leave_one_out", "temporal"] = "leave_one_out"
     max_history: int = 50
+    # A pause longer than this ends a session; records then hold `history/session`, the number of
+    # each event's session. 0 is off.
+    session_gap_minutes: float = 0.0
+    # Whether records hold hour and day of the week (UTC) of what is asked: `context/hour` and
+    # `context/weekday`.
+    time_features: bool = False
     shards: int = 4
     time_buckets: int = 64  # popularity is known up to the start of the bucket an event falls into
     max_reject_share: float = 0.2  # more rejected events than this stop the job
