@@ -24,8 +24,11 @@ from pipelines.job_report import check_report, report_of
 from pipelines.runners import new_pipeline, run_pipeline
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, load_config
+from tfrs_mm.data.event_weights import write_event_weights
+from tfrs_mm.data.optional_features import optional_features
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
+from tfrs_mm.log_settings import weights_of
 from tfrs_mm.schema import FeatureSpec, Kind, Owner
 
 
@@ -61,6 +64,8 @@ def run(
     catalogue = write_item_vocabularies(
         folder, output_dir / VOCABULARY_DIR, rejects_dir / "items.jsonl", settings
     )
+    if settings.events:
+        write_event_weights(output_dir / VOCABULARY_DIR, weights_of(settings.events))
     pipeline = new_pipeline(beam_args)
     logs = [(place, file.path, file.name) for place, file in enumerate(files)]
     statistics = None
@@ -106,6 +111,7 @@ def behaviour_features(
             for name in config.data.category_columns
             if (folder / f"{name}.txt").is_file()
         ),
+        *optional_features(config.data),
     )
 
 

@@ -68,7 +68,7 @@ def add_steps(
     )
     timelines = (
         cleaned.partitions
-        | "SortTimelines" >> beam.MapTuple(_sort_timelines)
+        | "SortTimelines" >> beam.MapTuple(functools.partial(_sort_timelines, settings))
         | "KeepCore" >> KeepCore(num_items, settings)
     )
     sizes = timelines | "CountUsers" >> beam.MapTuple(_count_users)
@@ -131,8 +131,10 @@ def _cuts(
     )
 
 
-def _sort_timelines(partition: int, batches: Iterable[Any]) -> tuple[int, Timelines]:
-    return partition, sort_timelines(batches)
+def _sort_timelines(
+    settings: DataConfig, partition: int, batches: Iterable[Any]
+) -> tuple[int, Timelines]:
+    return partition, sort_timelines(batches, settings)
 
 
 def _count_users(partition: int, timelines: Timelines) -> tuple[int, int]:

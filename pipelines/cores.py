@@ -108,25 +108,13 @@ def core_timelines(timelines: Timelines, users: np.ndarray, items: np.ndarray) -
         users: `[users]` bool.
         items: `[num_items + 1]` bool.
     """
-    owners = _owners(timelines)
-    kept = users[owners] & items[timelines.items]
-    counts = np.bincount(owners[kept], minlength=len(users))[users]
-    ends = np.cumsum(counts)
-    columns = {
-        name: getattr(timelines, name)[kept] for name in ("items", "times", "positions", "events")
-    }
-    user_ids = [
-        user_id for user_id, is_kept in zip(timelines.user_ids, users, strict=True) if is_kept
-    ]
-    return dataclasses.replace(
-        timelines, user_ids=user_ids, starts=ends - counts, ends=ends, **columns
-    )
+    return timelines.kept(users[timelines.owners] & items[timelines.items], users)
 
 
 def _pairs(
     partition: int, timelines: Timelines
 ) -> tuple[int, tuple[int, int, np.ndarray, np.ndarray]]:
-    return 0, (partition, len(timelines.user_ids), _owners(timelines), timelines.items)
+    return 0, (partition, len(timelines.user_ids), timelines.owners, timelines.items)
 
 
 def _find_core(
@@ -148,8 +136,3 @@ def _find_core(
     outside = len(np.unique(items)) - int(in_core[1].sum())
     Metrics.counter(NAMESPACE, ITEMS_OUTSIDE).inc(outside)
     return Core(dict(zip(partitions, np.split(in_core[0], ends[:-1]), strict=True)), in_core[1])
-
-
-def _owners(timelines: Timelines) -> np.ndarray:
-    """`[events]`, the place of each event's user."""
-    return np.repeat(np.arange(len(timelines.starts)), timelines.ends - timelines.starts)

@@ -22,33 +22,44 @@ class KindRules:
     Attributes:
         weights: by kind, never 0; empty where every kind is positive.
         min_rating: events with a rating below it are negative; 0 where ratings are not read.
+        min_seconds: events that lasted less are negative; 0 where durations are not read.
     """
 
     weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
     min_rating: float = 0.0
+    min_seconds: float = 0.0
 
     @classmethod
     def of(cls, settings: DataConfig) -> "KindRules":
         """Those of a configuration."""
-        return cls(weights_of(settings.events), settings.min_rating)
+        return cls(weights_of(settings.events), settings.min_rating, settings.min_play_seconds)
 
     @property
     def know_negatives(self) -> bool:
         """Whether an event can be negative feedback."""
-        return self.min_rating != 0.0 or any(weight < 0 for weight in self.weights.values())
+        return (
+            self.min_rating != 0.0
+            or self.min_seconds != 0.0
+            or any(weight < 0 for weight in self.weights.values())
+        )
 
 
 ANY_KIND = KindRules()
 
 
 def read_kinds(
-    events: pa.Array | None, ratings: pa.Array | None, count: int, rules: KindRules
+    events: pa.Array | None,
+    ratings: pa.Array | None,
+    durations: pa.Array | None,
+    count: int,
+    rules: KindRules,
 ) -> tuple[pa.Array, np.ndarray, list[tuple[str, np.ndarray]]]:
     """The kinds, which events are negative feedback, and what is wrong where.
 
     Args:
         events: `[n]` texts, if the log has them.
         ratings: `[n]` texts, if the log has them; an empty one says nothing.
+        durations: `[n]` texts, seconds, if the log has them; an empty one says nothing.
         count: n.
         rules: of the kinds.
 
@@ -66,8 +77,18 @@ def read_kinds(
         negative |= weights < 0
         faults.append((UNLISTED, weights == 0))
     if rules.min_rating != 0.0 and ratings is not None:
-        rated = pc.not_equal(ratings, "").to_numpy(zero_copy_only=False)
-        numbers = numbers_of(pc.if_else(pa.array(rated), ratings, "0"))
+        rated, numbers = _said(ratings)
         negative |= rated & (numbers < rules.min_rating)
         faults.append(("rating is no number", rated & ~np.isfinite(numbers)))
+    if rules.min_seconds != 0.0 and durations is not None:
+        lasted, numbers = _said(durations)
+        negative |= lasted & (numbers < rules.min_seconds)
+        impossible = ~np.isfinite(numbers) | (numbers < 0)
+        faults.append(("duration is no number of seconds", lasted & impossible))
     return names, negative, faults
+
+
+def _said(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Where `[n]` texts are not empty, and their numbers: 0 where they are, NaN for none."""
+    said = pc.not_equal(texts, "").to_numpy(zero_copy_only=False)
+    return said, numbers_of(pc.if_else(pa.array(said), texts, "0"))

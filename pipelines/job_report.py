@@ -8,29 +8,35 @@ from typing import Any
 from apache_beam.runners.runner import PipelineResult
 
 from pipelines import cleaning, cores, records, shards, transitions
+from pipelines.balance import balance_of
 from pipelines.records import READ, REJECTED, WITHOUT_TIME
 from pipelines.runners import counters
 from pipelines.timelines import LEFT_OUT
 from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
 
-REASONS = "reasons"
+REASONS, BALANCE = "reasons", "balance"
 
 _COUNTERS = (
-    READ, REJECTED, shards.REPEATS, WITHOUT_TIME, shards.USERS,
+    READ, REJECTED, shards.EXACT, shards.NEAR, shards.REPEATS, WITHOUT_TIME, shards.USERS,
     shards.TRAINED, shards.VALID, shards.TEST, LEFT_OUT, shards.WINDOWS,
     transitions.COUNTED, *transitions.KEPT.values(), *cleaning.COUNTERS, *cores.COUNTERS,
 )  # fmt: skip
 _CLEANED = (cleaning.NEGATIVES, cleaning.OF_ROBOTS, cores.EVENTS_OUTSIDE)  # as settings ask for
+# Settings that speak of the time of every event, and what turns them off.
+_TIMED = {"session_gap_minutes": "0", "time_features": "false"}
 _SHOWN = 3  # reasons of rejects that an error names, the most frequent ones
 
 
 def report_of(result: PipelineResult) -> dict[str, Any]:
-    """The counters of the finished job; `reasons` says why events were rejected, and how many."""
+    """The counters of the finished job; `reasons` says why events were rejected, and how many, and
+    `balance` where those that were read have gone."""
     found = counters(result, records.NAMESPACE)
+    # Some runners give None for a counter that stayed at 0.
+    counted = {name: found.get(name) or 0 for name in _COUNTERS}
     return {
-        # Some runners give None for a counter that stayed at 0.
-        **{name: found.get(name) or 0 for name in _COUNTERS},
+        **counted,
+        BALANCE: balance_of(counted),
         REASONS: dict(sorted(counters(result, records.REASONS).items())),
     }
 
@@ -63,23 +69,38 @@ def check_report(
             f"a share of {settings.max_reject_share}, and one event must be left. Correct the "
             f"logs, or raise the share. Most frequent: {_examples(report[REASONS], rejects_path)}."
         )
-    if settings.split == "temporal" and report[WITHOUT_TIME]:
-        raise UserError(
-            f"`data.split` is temporal, but {report[WITHOUT_TIME]} events of {where} have no "
-            "timestamp. Give them one, or split by leave_one_out."
-        )
-    if settings.transition_window and settings.transition_half_life_days and report[WITHOUT_TIME]:
-        raise UserError(
-            f"`data.transition_half_life_days` is {settings.transition_half_life_days}, but "
-            f"{report[WITHOUT_TIME]} events of {where} have no timestamp, so no age. Give them "
-            "one, or set it to 0."
-        )
+    if report[WITHOUT_TIME]:
+        _check_times(report[WITHOUT_TIME], where, settings)
     if report[shards.TRAINED] == 0:
         cleaned = {name: report[name] for name in _CLEANED if report.get(name)}
         remedy = (
             f"Give longer logs, or clean away less: {cleaned}." if cleaned else "Give longer logs."
         )
         raise UserError(f"no event of {where} is left to train on. {remedy}")
+
+
+def _check_times(without: int, where: str, settings: DataConfig) -> None:
+    """Refuses settings that need a time of every event.
+
+    Raises:
+        UserError: there is one.
+    """
+    missing = f"{without} events of {where} have no timestamp"
+    if settings.split == "temporal":
+        raise UserError(
+            f"`data.split` is temporal, but {missing}. Give them one, or split by leave_one_out."
+        )
+    if settings.transition_window and settings.transition_half_life_days:
+        raise UserError(
+            f"`data.transition_half_life_days` is {settings.transition_half_life_days}, but "
+            f"{missing}, so no age. Give them one, or set it to 0."
+        )
+    for name, off in _TIMED.items():
+        value = getattr(settings, name)
+        if value:
+            raise UserError(
+                f"`data.{name}` is {value}, but {missing}. Give them one, or set it to {off}."
+            )
 
 
 def _examples(reasons: dict[str, int], rejects_path: pathlib.Path) -> str:

@@ -35,7 +35,7 @@ from tfrs_mm.schema import UNKNOWN_ROW
 
 # Columns of a log.
 USER_ID, ITEM_ID, EVENT, TIMESTAMP, ORDER = "user_id", "item_id", "event", "timestamp", "order"
-RATING = "rating"
+RATING, DURATION = "rating", "duration"
 REQUIRED = (USER_ID, ITEM_ID, TIMESTAMP)
 # Columns of a checked batch, besides `user_id` and `event`.
 ITEM, TIME, UNTIMED, POSITION = "item", "time", "untimed", "position"
@@ -67,14 +67,23 @@ def find_files(folder: InputFolder, settings: DataConfig) -> list[InputFile]:
             f"`data.interactions` is {pattern!r}, which matches no file in {folder.root}. "
             "Correct the pattern or the input folder."
         )
-    wanted = (RATING,) if settings.min_rating else ()
+    asked = _asked_columns(settings)
+    wanted = tuple(asked)
     found = {name for file in files for name in column_names(file, REQUIRED, dialect, wanted)}
-    if not found.issuperset(wanted):
-        raise UserError(
-            f"`data.min_rating` is {settings.min_rating}, but no file that matches {pattern!r} has "
-            f"a column {RATING!r}. Name it in `data.interaction_columns`, or give 0."
-        )
+    for column in wanted:
+        if column not in found:
+            raise UserError(
+                f"`data.{asked[column]}` is {getattr(settings, asked[column])}, but no file that "
+                f"matches {pattern!r} has a column {column!r}. Name it in "
+                "`data.interaction_columns`, or give 0."
+            )
     return files
+
+
+def _asked_columns(settings: DataConfig) -> dict[str, str]:
+    """Columns that are read where a setting asks for them, with the name of that."""
+    asked = {RATING: "min_rating", DURATION: "min_play_seconds"}
+    return {column: name for column, name in asked.items() if getattr(settings, name)}
 
 
 class ReadEvents(beam.DoFn):
@@ -90,8 +99,7 @@ class ReadEvents(beam.DoFn):
         self._items_path, self._partitions, self._progress = items_path, settings.shards, progress
         self._dialect, self._times = log_dialect(settings), TimeRules.of(settings)
         self._kinds = KindRules.of(settings)
-        ratings = (RATING,) if settings.min_rating else ()
-        self._columns = (*REQUIRED, EVENT, ORDER, *ratings)
+        self._columns = (*REQUIRED, EVENT, ORDER, *_asked_columns(settings))
         self._read = Metrics.counter(NAMESPACE, READ)
         self._rejected = Metrics.counter(NAMESPACE, REJECTED)
         self._without_time = Metrics.counter(NAMESPACE, WITHOUT_TIME)
@@ -159,7 +167,7 @@ def check_events(
     item_rows = items.rows_of(columns[ITEM_ID])
     times, untimed, time_faults = read_times(columns[TIMESTAMP], columns.get(ORDER), time_rules)
     kinds, negative, kind_faults = read_kinds(
-        columns.get(EVENT), columns.get(RATING), batch.num_rows, kind_rules
+        *(columns.get(name) for name in (EVENT, RATING, DURATION)), batch.num_rows, kind_rules
     )
     event_faults = (
         _id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []

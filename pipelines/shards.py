@@ -9,12 +9,14 @@ import numpy as np
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.extra_columns import ExtraColumns
 from pipelines.item_statistics import summarise_times
 from pipelines.job_progress import JobProgress
 from pipelines.records import NAMESPACE
 from pipelines.timelines import LEFT_OUT, RECORD_SETS, Timelines, encode_records, split_sizes
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.examples import ExamplesSpec
+from tfrs_mm.data.optional_features import optional_features
 from tfrs_mm.data.splits import TRAIN, Moment, leave_one_out, temporal
 from tfrs_mm.data.tfrecord import shard_name, write_tfrecord
 from tfrs_mm.data.vocabulary import Vocabulary
@@ -22,13 +24,14 @@ from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
 
 # Counters.
 REPEATS, USERS, TRAINED, VALID, TEST = "repeats dropped", "users", "train", "valid", "test"
+EXACT, NEAR = "exact duplicates", "near duplicates"
 WINDOWS = "windows"
 # Outputs: times in brief, `(items, seconds)` of training events, these with how many each user has,
 # and `(0, (partition, user ids))`.
 TIMES, TRAINING_EVENTS, USER_IDS = "times", "training events", "user ids"
 TRAINING_TIMELINES = "training timelines"  # only where transitions are counted
 
-_COUNTERS = (REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, WINDOWS)
+_COUNTERS = (EXACT, NEAR, REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, WINDOWS)
 
 
 class WriteShards(beam.DoFn):
@@ -76,11 +79,14 @@ class WriteShards(beam.DoFn):
             first_row=1 + sum(size for number, size in sizes.items() if number < partition),
             event_rows=Vocabulary(tuple(event_names)).rows_of(timelines.event_names),
             max_history=self._settings.max_history,
+            extras=ExtraColumns(timelines, self._settings.time_features),
         )
         for name in RECORD_SETS:
             path = self._folder / shard_name(name, partition, self._settings.shards)
             write_tfrecord(path, records[name])
         self._count({
+            EXACT: timelines.exact_duplicates,
+            NEAR: timelines.near_duplicates,
             REPEATS: timelines.repeats,
             USERS: len(timelines.user_ids),
             WINDOWS: len(records["train"]),
@@ -92,8 +98,7 @@ class WriteShards(beam.DoFn):
         yield TaggedOutput(TIMES, summarise_times(seconds))
         yield TaggedOutput(TRAINING_EVENTS, (timelines.items[learnt], seconds))
         if self._settings.transition_window:
-            owners = np.repeat(np.arange(len(timelines.starts)), timelines.ends - timelines.starts)
-            lengths = np.bincount(owners[learnt], minlength=len(timelines.starts))
+            lengths = np.bincount(timelines.owners[learnt], minlength=len(timelines.starts))
             yield TaggedOutput(TRAINING_TIMELINES, (timelines.items[learnt], seconds, lengths))
         yield TaggedOutput(USER_IDS, (0, (partition, timelines.user_ids)))
 
@@ -104,6 +109,7 @@ class WriteShards(beam.DoFn):
                 FeatureSpec("user", Owner.USER, Kind.ID, num_users + 1),
                 FeatureSpec("item", Owner.ITEM, Kind.ID, self._num_items + 1),
                 FeatureSpec("event", Owner.CONTEXT, Kind.CATEGORY, num_events + 1),
+                *optional_features(self._settings),
             ),
             self._settings.max_history,
         )

@@ -1,87 +1,21 @@
-"""One partition of users: their events as sorted columns, and the records made from them.
+"""The records made from one partition of users.
 
 Everything works on whole columns; the only loops over users or events are inside NumPy.
 """
 
-import dataclasses
-from collections.abc import Iterable
-
 import numpy as np
-import pyarrow as pa
 
-from pipelines.records import EVENT, ITEM, POSITION, TIME, USER_ID
+from pipelines.extra_columns import ExtraColumns
+from pipelines.sorted_timelines import Timelines, sort_timelines
 from tfrs_mm.data.examples import ExamplesSpec, Ragged
 from tfrs_mm.data.splits import TEST, TRAIN, VALID, cut_windows, ranges
 
+__all__ = [
+    "LEFT_OUT", "RECORD_SETS", "Timelines", "encode_records", "sort_timelines", "split_sizes",
+]  # fmt: skip
+
 RECORD_SETS = ("train", "valid", "test", "users")
 LEFT_OUT = "events of users without training"
-
-
-@dataclasses.dataclass(frozen=True)
-class Timelines:
-    """Events of a partition, sorted by user, time and position; each item of a user once, the first
-    time.
-
-    Attributes:
-        user_ids: sorted; user u owns the events `starts[u]` to `ends[u]`.
-        starts: `[users]`.
-        ends: `[users]`.
-        items: `[events]` int64 rows.
-        times: `[events]` float64 seconds.
-        positions: `[events]` int64, in the input.
-        events: `[events]` int64 places in `event_names`.
-        event_names: distinct names of this partition.
-        repeats: events that were left out because the user had the item before.
-    """
-
-    user_ids: list[str]
-    starts: np.ndarray
-    ends: np.ndarray
-    items: np.ndarray
-    times: np.ndarray
-    positions: np.ndarray
-    events: np.ndarray
-    event_names: list[str]
-    repeats: int
-
-
-def sort_timelines(batches: Iterable[pa.RecordBatch]) -> Timelines:
-    """Puts the record batches of a partition together; the order they come in means nothing."""
-    table = pa.Table.from_batches(list(batches))
-    users, user_ids = _ranked(table.column(USER_ID))
-    events, event_names = _ranked(table.column(EVENT))
-    items, times, positions = (table.column(name).to_numpy() for name in (ITEM, TIME, POSITION))
-    order = np.lexsort((positions, times, users))
-    users, items, times = users[order], items[order], times[order]
-    # Of equal (user, item) pairs the first in this order is the first in time.
-    pairs = users * (items.max(initial=0) + 1) + items
-    kept = np.sort(np.unique(pairs, return_index=True)[1])
-    users = users[kept]
-    counts = np.bincount(users, minlength=len(user_ids))
-    ends = np.cumsum(counts)
-    return Timelines(
-        user_ids,
-        ends - counts,
-        ends,
-        items[kept],
-        times[kept],
-        positions[order][kept],
-        events[order][kept],
-        event_names,
-        repeats=len(order) - len(kept),
-    )
-
-
-def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """Strings as places in their own sorted list."""
-    # Encoded before the chunks are joined: the ids of a large partition need not fit into one
-    # array.
-    encoded = column.dictionary_encode().combine_chunks()
-    names = encoded.dictionary.to_pylist()
-    order = sorted(range(len(names)), key=names.__getitem__)
-    rank = np.empty(len(names), np.int64)
-    rank[order] = np.arange(len(names))
-    return rank[encoded.indices.to_numpy()], [names[place] for place in order]
 
 
 def encode_records(
@@ -91,6 +25,7 @@ def encode_records(
     first_row: int,
     event_rows: np.ndarray,
     max_history: int,
+    extras: ExtraColumns | None = None,
 ) -> dict[str, list[bytes]]:
     """The records of every set.
 
@@ -101,58 +36,80 @@ def encode_records(
         first_row: of the partition's first user.
         event_rows: by place in `timelines.event_names`, rows of the event vocabulary.
         max_history: items of a history that are kept.
+        extras: the optional features that `spec` knows; None where it knows none.
     """
-    starts, ends = timelines.starts, timelines.ends
-    columns = _Columns(timelines, event_rows[timelines.events])
-    owners = np.repeat(np.arange(len(starts)), ends - starts)
-    trained = starts + np.bincount(owners[split == TRAIN], minlength=len(starts))
-    validated = trained + np.bincount(owners[split == VALID], minlength=len(starts))
-    windows = cut_windows(starts, trained, max_history + 1)
+    extras = extras if extras is not None else ExtraColumns(timelines)
+    columns = _Columns(timelines, event_rows[timelines.events], extras)
+    owners, num_users = timelines.owners, len(timelines.starts)
+    learnt = np.flatnonzero(split == TRAIN)
+    trained = np.bincount(owners[learnt], minlength=num_users)
+    ends = np.cumsum(trained)
+    windows = cut_windows(ends - trained, ends, max_history + 1)
+    places = learnt[ranges(windows.starts, windows.lengths)]
     encoded = {
         "train": spec.window.encode_columns(
             {
                 "user": first_row + windows.owner,
-                **columns.history(windows.starts, windows.lengths),
+                **columns.history(places, windows.lengths),
                 "first_target": windows.first_target,
+                **_by_record(extras.asked(places), windows.lengths),
             }
         )
     }
-    known = trained > starts
-    for name, cut, stop, chosen in (
-        ("valid", trained, validated, known & (validated > trained)),
-        ("test", validated, ends, known & (ends > validated)),
-        ("users", ends, ends, ends > starts),
-    ):
-        newest = np.maximum(cut - max_history, starts)[chosen]
+    known = trained > 0
+    for name, part in (("valid", VALID), ("test", TEST), ("users", None)):
+        asked = np.flatnonzero((split == part) & known[owners])
+        counts = np.bincount(owners[asked], minlength=num_users)
+        if part is None:
+            chosen = np.flatnonzero(timelines.ends > timelines.starts)
+            cut = timelines.ends[chosen]
+            moments = extras.at_end(chosen)
+        else:
+            chosen = np.flatnonzero(counts)
+            cut = asked[(np.cumsum(counts) - counts)[chosen]]  # the first that is asked for
+            moments = extras.asked(cut)
+        starts = timelines.starts[chosen]
+        newest = np.maximum(cut - max_history, starts)
         encoded[name] = spec.query.encode_columns(
             {
-                "user": first_row + np.flatnonzero(chosen),
-                **columns.history(newest, cut[chosen] - newest),
-                "target/item": columns.pick(timelines.items, cut[chosen], (stop - cut)[chosen]),
-                "target/time": columns.pick(columns.seconds, cut[chosen], (stop - cut)[chosen]),
-                "seen/item": columns.pick(timelines.items, starts[chosen], (cut - starts)[chosen]),
+                "user": first_row + chosen,
+                **columns.history(ranges(newest, cut - newest), cut - newest),
+                "target/item": _ragged(timelines.items[asked], counts[chosen]),
+                "target/time": _ragged(columns.seconds[asked], counts[chosen]),
+                "seen/item": _ragged(timelines.items[ranges(starts, cut - starts)], cut - starts),
+                **moments,
             }
         )
     return encoded
 
 
 class _Columns:
-    """Stretches of the timelines as ragged columns."""
+    """Events of the timelines as ragged columns."""
 
-    def __init__(self, timelines: Timelines, events: np.ndarray) -> None:
-        self._items, self._events = timelines.items, events
+    def __init__(self, timelines: Timelines, events: np.ndarray, extras: ExtraColumns) -> None:
+        self._items, self._events, self._extras = timelines.items, events, extras
         self.seconds = np.floor(timelines.times).astype(np.int64)
 
-    def history(self, starts: np.ndarray, lengths: np.ndarray) -> dict[str, Ragged]:
-        return {
-            "history/item": self.pick(self._items, starts, lengths),
-            "history/time": self.pick(self.seconds, starts, lengths),
-            "history/event": self.pick(self._events, starts, lengths),
+    def history(self, places: np.ndarray, lengths: np.ndarray) -> dict[str, Ragged]:
+        columns = {
+            "history/item": self._items[places],
+            "history/time": self.seconds[places],
+            "history/event": self._events[places],
+            **self._extras.history(places),
         }
+        return _by_record(columns, lengths)
 
-    def pick(self, values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Ragged:
-        splits = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Ragged(values[ranges(starts, lengths)], splits)
+
+def _by_record(columns: dict[str, np.ndarray], lengths: np.ndarray) -> dict[str, Ragged]:
+    """Columns of `[n]` or `[n, width]` as records of so many rows, their values in a line."""
+    return {
+        key: _ragged(values.reshape(-1), lengths * (values.shape[1] if values.ndim > 1 else 1))
+        for key, values in columns.items()
+    }
+
+
+def _ragged(values: np.ndarray, lengths: np.ndarray) -> Ragged:
+    return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
 
 def split_sizes(timelines: Timelines, split: np.ndarray) -> dict[str, int]:
@@ -160,7 +117,7 @@ def split_sizes(timelines: Timelines, split: np.ndarray) -> dict[str, int]:
 
     Nobody is asked for events of a user without training events; they are `LEFT_OUT`.
     """
-    owners = np.repeat(np.arange(len(timelines.starts)), timelines.ends - timelines.starts)
+    owners = timelines.owners
     known = np.bincount(owners[split == TRAIN], minlength=len(timelines.starts)) > 0
     asked = known[owners]
     return {

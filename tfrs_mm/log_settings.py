@@ -8,7 +8,7 @@ import datetime
 import math
 from collections.abc import Collection, Sequence
 
-LOG_COLUMNS = ("user_id", "item_id", "timestamp", "event", "order", "rating")
+LOG_COLUMNS = ("user_id", "item_id", "timestamp", "event", "order", "rating", "duration")
 ITEM_COLUMNS = (
     "item_id", "title", "description", "image_path", "audio_path", "video_path",
 )  # fmt: skip

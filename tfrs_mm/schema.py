@@ -43,6 +43,7 @@ class Kind(enum.StrEnum):
     CATEGORY = "category"
     MEDIA = "media"
     TIMESTAMP = "timestamp"
+    NUMBER = "number"
 
 
 class Owner(enum.StrEnum):
@@ -61,8 +62,8 @@ class FeatureSpec:
         name: its key in records and batches; for media the modality's name.
         owner: user, item or context.
         kind: what the values mean.
-        size: rows of the vocabulary, row 0 included (ids and categories), or the embedding's
-            dimension (media).
+        size: rows of the vocabulary, row 0 included (ids and categories), the embedding's
+            dimension (media), or 0 (numbers).
         width: values a record may hold; 1 for a scalar.
     """
 

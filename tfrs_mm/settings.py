@@ -3,83 +3,12 @@
 import dataclasses
 from typing import Literal
 
-# What may be found in the statistics of a job's input; `pipelines.anomalies` and `pipelines.drift`
-# say when.
-AnomalyRule = Literal[
-    "no title", "no media", "missing values", "one value", "equal times", "future times",
-    "single events", "items without events", "dominant user", "dominant item", "rejected events",
-    "new column", "vanished column", "changed type", "new values", "vanished values", "new kind",
-    "vanished kind", "divergence", "difference", "volume drop", "volume jump", "day drop",
-    "day jump",
+from tfrs_mm.data_settings import AnomalyRule, DataConfig
+
+__all__ = [
+    "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig", "FusionConfig",
+    "IndexConfig", "RankingConfig", "RetrievalConfig", "TrainingConfig",
 ]  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """How logs and the catalogue become examples."""
-
-    # Tables are CSV, JSON lines (.jsonl, .ndjson, .json) or Parquet (.parquet, .pq), by their name;
-    # the first two may be compressed (.gz, .zst, .bz2).
-    interactions: str = "interactions.csv"  # a glob below the input folder
-    items: str = "items.csv"  # one file below the input folder
-    # Columns that the tables call otherwise, each "ours=theirs", such as "user_id=reviewerID".
-    interaction_columns: tuple[str, ...] = ()
-    item_columns: tuple[str, ...] = ()
-    # What numbers in the column timestamp count. "auto" goes by the size of each: below 1e11
-    # seconds, below 1e14 ms, below 1e17 us, else ns; where it is no number, it is read as ISO 8601,
-    # which without a zone is UTC. Time columns of Parquet arrive as seconds.
-    time_unit: Literal["auto", "s", "ms", "us", "ns", "iso"] = "auto"
-    min_time: str = ""  # ISO 8601 or seconds, as text; events before it are rejected
-    max_time: str = ""  # and those after it
-    # Kinds of events, each "kind=weight", such as "purchase=3" or "dislike=-1"; other kinds are
-    # rejected. So far only the sign of a weight counts: a negative kind is kept as negative
-    # feedback, and is never history, positive or target. Without entries every kind is positive.
-    events: tuple[str, ...] = ()
-    min_rating: float = 0.0  # rated events (column rating) below it are negative feedback; 0 is off
-    max_events_per_hour: int = 0  # users with more in some hour are left out as robots; 0 is off
-    # The k-core of the whole log: users and items with fewer events, each item of a user counted
-    # once, are left out again and again until none is left; 0 is off.
-    min_user_events: int = 0
-    min_item_events: int = 0
-    # Those of these columns that items.csv has are read as categories; the job says which it found.
-    category_columns: tuple[str, ...] = ("genres", "genre", "categories", "type")
-    category_separator: str = "|"
-    max_categories: int = 8  # values kept of one item and column
-    split: Literal["leave_one_out", "temporal"] = "leave_one_out"
-    max_history: int = 50
-    shards: int = 4
-    time_buckets: int = 64  # popularity is known up to the start of the bucket an event falls into
-    max_reject_share: float = 0.2  # more rejected events than this stop the job
-    statistics: bool = True  # whether the job writes statistics.json and anomalies.json
-    # Distinct values, numbers and days of a column that are counted exactly; beyond it they are
-    # estimated from this many, and statistics.json says with what error.
-    statistics_values: int = 16_384
-    statistics_top: int = 20  # most frequent values listed of a column
-    statistics_categories: int = 1_000  # of a category column, and kinds of events
-    anomaly_previous: str = ""  # a former data folder whose statistics are compared; "" for none
-    anomaly_stop: bool = False  # whether an anomaly that is an error stops the job
-    # Anomalies that are errors; all others are warnings.
-    anomaly_errors: tuple[AnomalyRule, ...] = (
-        "equal times", "future times", "vanished column", "changed type", "vanished kind",
-        "volume drop",
-    )  # fmt: skip
-    anomaly_missing: float = 0.5  # share of missing cells, or of items without title or media
-    anomaly_rejected: float = 0.05  # share of rejected events
-    anomaly_single_events: float = 0.5  # share of users with one event only
-    anomaly_without_events: float = 0.5  # share of items without any event
-    anomaly_dominant: float = 0.1  # share of all events that one user or one item has
-    # Against the former run. Distances are allowed besides what chance makes of as many rows.
-    anomaly_divergence: float = 0.1  # Jensen-Shannon, in bits, from 0 to 1
-    anomaly_difference: float = 0.1  # L-infinity: the largest difference of a value's share
-    anomaly_new: float = 0.0  # share of rows with values, or kinds, that were not there
-    anomaly_vanished: float = 0.0  # share of former rows with values that are gone
-    anomaly_drop: float = 0.5  # share by which rows, in total or of a day, may be fewer
-    anomaly_jump: float = 1.0  # and by which they may be more; 1 is twice as many
-    # Items this many steps of a user apart are counted as neighbours; 0 counts none.
-    transition_window: int = 8
-    transition_half_life: float = 2.0  # steps that halve the weight of a pair of items
-    transition_half_life_days: float = 0.0  # age that halves it again; 0 lets no age count
-    transition_top: int = 100  # neighbours kept of one item
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,6 +65,9 @@ def illegal_values(config: "Config") -> list[str]:
         "data.min_item_events": data.min_item_events,
     }.items():
         demand(value >= 0, name, "0 or more", value)
+    for name in ("min_play_seconds", "near_duplicate_seconds", "session_gap_minutes"):
+        value = getattr(data, name)
+        demand(0.0 <= value < math.inf, f"data.{name}", "0 or more, and finite", value)
     faults += _anomaly_faults(data)
     demand(math.isfinite(data.min_rating), "data.min_rating", "finite", data.min_rating)
     faults += _log_faults(data)

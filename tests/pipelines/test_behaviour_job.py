@@ -62,8 +62,9 @@ def test_what_is_cleaned_away_leaves_no_trace_and_the_totals_add_up(tmp_path, ki
     assert report["events read"] == sum(
         report[name]
         for name in (
-            "events rejected", "negative events", "events of robots", "repeats dropped",
-            "events outside the core", "train", "valid", "test", "events of users without training",
+            "events rejected", "negative events", "events of robots", "exact duplicates",
+            "repeats dropped", "events outside the core", "train", "valid", "test",
+            "events of users without training",
         )
     )  # fmt: skip
     rejects = (made.folder / "rejects" / "events.jsonl").read_text().splitlines()

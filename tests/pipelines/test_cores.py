@@ -56,6 +56,7 @@ def partition_of(rows: list[tuple[str, int, float]], first: int):
         "event": pa.array(["view"] * len(rows)),
         "item": pa.array(items, pa.int64()),
         "time": pa.array(times, pa.float64()),
+        "untimed": pa.array([False] * len(rows)),
         "position": pa.array(range(first, first + len(rows)), pa.int64()),
     }
     return sort_timelines([pa.RecordBatch.from_pydict(columns)])

@@ -100,3 +100,13 @@ def test_what_cannot_be_learnt_from_is_refused(tmp_path, counted, kind, fault):
 def test_times_may_be_missing_where_each_user_is_cut_alone(tmp_path):
     counts = {"behaviour": {"events read": 4, "train": 3, "events without time": 4}}
     check(tmp_path, counts, DataConfig())
+
+
+@pytest.mark.parametrize(
+    "settings", [{"session_gap_minutes": 30.0}, {"time_features": True}, {"split": "temporal"}]
+)
+def test_what_speaks_of_times_needs_the_time_of_every_event(tmp_path, settings):
+    counts = {"behaviour": {"events read": 4, "train": 3, "events without time": 1}}
+    (name,) = settings
+    with pytest.raises(UserError, match=rf"`data\.{name}` is .*1 events of .* have no timestamp"):
+        check(tmp_path, counts, DataConfig(**settings))

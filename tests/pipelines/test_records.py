@@ -24,7 +24,7 @@ def checked(tmp_path, text: str, place: int = 0, **data: object) -> tuple[list[d
     events, rejects = [], []
     for batch, _ in read_table(
         str(tmp_path / "log.csv"),
-        ("user_id", "item_id", "timestamp", "event", "order", "rating"),
+        ("user_id", "item_id", "timestamp", "event", "order", "rating", "duration"),
         log_dialect(settings),
     ):
         good, bad = check_events(
@@ -236,3 +236,16 @@ def test_rated_events_below_the_least_rating_are_negative(tmp_path):
     assert [e["negative"] for e in events] == [True, False, False]
     assert [reject["reason"] for reject in rejects] == ["rating is no number"] * 2
     assert not any(event["negative"] for event in checked(tmp_path, log)[0])
+
+
+def test_events_that_lasted_too_short_are_negative(tmp_path):
+    log = "user_id,item_id,timestamp,secs\nu,a,1,9.5\nu,b,1,10\nu,c,1,\nu,a,2,-1\nu,b,2,long\n"
+    names = ("duration=secs",)
+    events, rejects = checked(tmp_path, log, min_play_seconds=10.0, interaction_columns=names)
+    # An event without a duration says nothing.
+    assert [e["negative"] for e in events] == [True, False, False]
+    assert [reject["reason"] for reject in rejects] == ["duration is no number of seconds"] * 2
+    assert rejects[0]["record"]["duration"] == "-1"
+    events, rejects = checked(tmp_path, log, interaction_columns=names)
+    assert [e["negative"] for e in events] == [False] * 5
+    assert not rejects

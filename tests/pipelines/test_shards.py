@@ -54,8 +54,8 @@ def test_a_partition_becomes_its_shards_and_what_is_added_up(tmp_path):
     assert_that(made["user ids"], check_users, label="users")
     found = counters(pipeline.run(), "behaviour")
     assert found == {
-        "repeats dropped": 2, "users": 3, "train": 5, "valid": 2, "test": 2,
-        "events of users without training": 0, "windows": 3,
+        "exact duplicates": 0, "near duplicates": 0, "repeats dropped": 2, "users": 3,
+        "train": 5, "valid": 2, "test": 2, "events of users without training": 0, "windows": 3,
     }  # fmt: skip
     for name, records in (
         ("train", [2, 1]),

@@ -8,7 +8,7 @@ from pipelines.timelines import encode_records, sort_timelines, split_sizes
 from tfrs_mm.data.splits import cut_moments, leave_one_out, temporal
 
 MAX_HISTORY = 4
-NAMES = ["user_id", "event", "item", "time", "position"]
+NAMES = ["user_id", "event", "item", "time", "untimed", "position"]
 # (user, event, item, time); few of each, so that ties and repeats are the rule.
 logs = st.lists(
     st.tuples(st.sampled_from("pqr"), st.sampled_from("xy"), st.integers(1, 9), st.integers(0, 6)),
@@ -39,7 +39,8 @@ def batch_of(events: list[tuple], positions: list[int]) -> pa.RecordBatch:
     users, names, items, times = zip(*events, strict=True) if events else ([], [], [], [])
     arrays = [
         pa.array(users, pa.string()), pa.array(names, pa.string()), pa.array(items, pa.int64()),
-        pa.array(map(float, times), pa.float64()), pa.array(positions, pa.int64()),
+        pa.array(map(float, times), pa.float64()), pa.array([False] * len(events), pa.bool_()),
+        pa.array(positions, pa.int64()),
     ]  # fmt: skip
     return pa.RecordBatch.from_arrays(arrays, NAMES)
 
@@ -63,7 +64,8 @@ def test_timelines_are_sorted_and_hold_each_item_the_first_time(events):
     timelines = timelines_of(events)
     kept = kept_by_hand(events)
     assert timelines.user_ids == sorted(kept)
-    assert timelines.repeats == len(events) - sum(map(len, kept.values()))
+    repeats = timelines.repeats + timelines.exact_duplicates
+    assert repeats == len(events) - sum(map(len, kept.values()))
     for user, start, end in zip(timelines.user_ids, timelines.starts, timelines.ends, strict=True):
         names = [timelines.event_names[place] for place in timelines.events[start:end]]
         found = list(

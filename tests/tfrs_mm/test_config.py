@@ -116,3 +116,20 @@ def test_thresholds_of_anomalies_and_sizes_of_statistics_are_checked():
         "data.statistics: must be true for data.anomaly_stop",
     ):
         assert text in str(error.value)
+
+
+def test_spans_of_time_are_checked():
+    with pytest.raises(UserError) as error:
+        Config().with_overrides(
+            {
+                "data.near_duplicate_seconds": -1,
+                "data.min_play_seconds": float("inf"),
+                "data.session_gap_minutes": -0.5,
+            }
+        )
+    for text in (
+        "data.near_duplicate_seconds: must be 0 or more, and finite, received -1.0",
+        "data.min_play_seconds: must be 0 or more, and finite, received inf",
+        "data.session_gap_minutes: must be 0 or more, and finite, received -0.5",
+    ):
+        assert text in str(error.value)

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfrs_mm.data import optional_features
 from tfrs_mm.data.ragged import Ragged
 from tfrs_mm.data.record_spec import Field, RecordSpec
 from tfrs_mm.schema import Schema
@@ -48,18 +49,26 @@ class ExamplesSpec:
 
     @functools.cached_property
     def window(self) -> RecordSpec:
-        """Parsed: `user`; `[batch, max_history + 1]` `history/item|time|event` and `is_target`."""
+        """Parsed: `user`; `[batch, max_history + 1]` `history/item|time|event` and `is_target`.
+
+        Declared optional features have the same shape, or `[batch, max_history + 1, width]`.
+        """
         positions = self.schema.max_history + 1
-        first_target = Field(FIRST_TARGET, "int64", limit=positions)
-        return self._spec(
-            "window", [self._user(), *self._history(positions), first_target], _finish_window
-        )
+        fields = [
+            self._user(),
+            *self._history(positions),
+            Field(FIRST_TARGET, "int64", limit=positions),
+            *optional_features.window_fields(self.schema, positions),
+        ]
+        return self._spec("window", fields, functools.partial(_finish_window, schema=self.schema))
 
     @functools.cached_property
     def query(self) -> RecordSpec:
         """Parsed: `user`, history, targets, seen items.
 
-        `history/item|time|event` are `[batch, max_history]`, with their length; the rest is ragged.
+        `history/item|time|event` are `[batch, max_history]`, with their length; targets and seen
+        items are ragged. Declared optional features are `[batch, max_history]` beside the history,
+        the others `[batch]` or `[batch, width]`.
         """
         num_rows = self.schema.num_items + 1
         fields = [
@@ -68,6 +77,7 @@ class ExamplesSpec:
             Field(TARGET_ITEM, "int64", "list", limit=num_rows),
             Field(TARGET_TIME, "int64", "list"),
             Field(SEEN_ITEM, "int64", "list", limit=num_rows),
+            *optional_features.query_fields(self.schema),
         ]
         return self._spec("query", fields, _finish_query)
 
@@ -104,18 +114,21 @@ class ExamplesSpec:
             Field(HISTORY_ITEM, "int64", "list", width, limit=self.schema.num_items + 1),
             Field(HISTORY_TIME, "int64", "list", width),
             Field(HISTORY_EVENT, "int64", "list", width, limit=num_events),
+            *optional_features.history_fields(self.schema, width),
         ]
 
     def _spec(self, name: str, fields: Sequence[Field], finish: Callable[..., Any]) -> RecordSpec:
         keys = {field.key for field in fields}
-        groups = ((HISTORY_ITEM, HISTORY_TIME, HISTORY_EVENT), (TARGET_ITEM, TARGET_TIME))
+        history = (HISTORY_ITEM, HISTORY_TIME, HISTORY_EVENT)
+        session = (HISTORY_ITEM, optional_features.HISTORY_SESSION)
+        groups = (history, session, (TARGET_ITEM, TARGET_TIME))
         aligned = tuple(group for group in groups if keys.issuperset(group))
         # In the order of their keys, as protobuf itself would write them.
         return RecordSpec(name, tuple(sorted(fields, key=lambda field: field.key)), aligned, finish)
 
 
 def _finish_window(
-    parsed: dict[str, "tf.Tensor"], lengths: dict[str, "tf.Tensor"]
+    parsed: dict[str, "tf.Tensor"], lengths: dict[str, "tf.Tensor"], schema: Schema
 ) -> dict[str, "tf.Tensor"]:
     """Marks the positions to learn from: those from the first target to the end of the window."""
     import tensorflow as tf
@@ -124,7 +137,7 @@ def _finish_window(
     positions = tf.range(parsed[HISTORY_ITEM].shape[1])[tf.newaxis, :]
     length = tf.cast(lengths[HISTORY_ITEM], tf.int32)[:, tf.newaxis]
     parsed[IS_TARGET] = (positions >= first_target) & (positions < length)
-    return parsed
+    return optional_features.by_position(parsed, schema, schema.max_history + 1)
 
 
 def _finish_query(

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfrs_mm.data import examples
 from tfrs_mm.data.examples import ExamplesSpec, Ragged, RecordSpec
+from tfrs_mm.data.optional_features import optional_keys
 from tfrs_mm.data.tfrecord import find_shards
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Schema
@@ -42,6 +43,8 @@ class Queries:
         target_times: int64, as long as `targets`.
         seen: int32 rows of all distinct items before the first target, also those older than the
             history.
+        extras: the optional features that the schema declares, by key: `[n, max_history]` beside
+            the history, else `[n]` or `[n, width]`.
     """
 
     user: np.ndarray
@@ -52,14 +55,18 @@ class Queries:
     targets: Ragged
     target_times: Ragged
     seen: Ragged
+    extras: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.user)
 
     def take(self, indices: np.ndarray) -> "Queries":
         """The queries at `indices`, in that order."""
-        values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
-        return Queries(**{name: _take(column, np.asarray(indices)) for name, column in values})
+        indices = np.asarray(indices)
+        columns = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        extras = {key: _take(column, indices) for key, column in columns.pop("extras").items()}
+        taken = {name: _take(column, indices) for name, column in columns.items()}
+        return Queries(**taken, extras=extras)
 
 
 def window_batches(
@@ -84,7 +91,8 @@ def window_batches(
 
     Returns:
         Batches of `user` int32 `[batch]`, and `[batch, max_history + 1]` of `history/item` int32,
-        `history/time` int64, `history/event` int32, `is_target` bool.
+        `history/time` int64, `history/event` int32, `is_target` bool. Optional features that the
+        schema declares have the same shape, or `[batch, max_history + 1, width]`.
 
     Raises:
         UserError: there are no windows, a shard is missing, or `epochs` passes do not fill one
@@ -168,6 +176,7 @@ def read_queries(data_dir: str | os.PathLike[str], schema: Schema, split: str) -
         targets=columns[examples.TARGET_ITEM],
         target_times=columns[examples.TARGET_TIME],
         seen=columns[examples.SEEN_ITEM],
+        extras={key: columns[key] for key in optional_keys(schema)},
     )
     return queries.take(np.argsort(queries.user, kind="stable"))
 

@@ -1,0 +1,89 @@
+"""Features that behaviour records hold only where the configuration asks for them, and how they lie
+there.
+
+They are declared in the schema, so records, their fingerprint and the models follow from it; a
+schema without them describes the records without them. In a window each position has its own
+values, those of the moment when its item was asked for; in a query they are those of the first
+target's moment. Nothing of the target itself, or of what came after, is in them.
+"""
+
+from typing import TYPE_CHECKING
+
+from tfrs_mm.data.record_spec import Field
+from tfrs_mm.data.time_features import HOUR_ROWS, WEEKDAY_ROWS
+from tfrs_mm.data_settings import DataConfig
+from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+HISTORY_SESSION = "history/session"  # of each event of a history, also in queries
+HOUR, WEEKDAY = "context/hour", "context/weekday"
+
+_MOMENTARY = (HOUR, WEEKDAY)  # one value, or vector, for each position of a window and each query
+
+
+def optional_features(settings: DataConfig) -> tuple[FeatureSpec, ...]:
+    """What the configuration asks for."""
+    features = []
+    if settings.session_gap_minutes:
+        features.append(FeatureSpec(HISTORY_SESSION, Owner.CONTEXT, Kind.NUMBER, 0))
+    if settings.time_features:
+        features += [
+            FeatureSpec(HOUR, Owner.CONTEXT, Kind.CATEGORY, HOUR_ROWS),
+            FeatureSpec(WEEKDAY, Owner.CONTEXT, Kind.CATEGORY, WEEKDAY_ROWS),
+        ]
+    return tuple(features)
+
+
+def optional_keys(schema: Schema) -> tuple[str, ...]:
+    """The keys of those that the schema declares."""
+    return tuple(f.name for f in schema.features if f.name in (HISTORY_SESSION, *_MOMENTARY))
+
+
+def history_fields(schema: Schema, width: int) -> list[Field]:
+    """Those that lie beside `history/item`, a value for each of at most `width` events."""
+    session = Field(HISTORY_SESSION, "int64", "list", width)
+    return [session] if HISTORY_SESSION in optional_keys(schema) else []
+
+
+def window_fields(schema: Schema, positions: int) -> list[Field]:
+    """Those of each position, its values one behind the other."""
+    return [
+        Field(f.name, _dtype(f), "list", positions * f.width, _limit(f)) for f in momentary(schema)
+    ]
+
+
+def query_fields(schema: Schema) -> list[Field]:
+    """Those of the moment that is asked about."""
+    return [
+        Field(f.name, _dtype(f), "scalar", None, _limit(f))
+        if f.width == 1
+        else Field(f.name, _dtype(f), "vector", f.width, _limit(f))
+        for f in momentary(schema)
+    ]
+
+
+def momentary(schema: Schema) -> tuple[FeatureSpec, ...]:
+    """The declared features that belong to a moment."""
+    return tuple(feature for feature in schema.features if feature.name in _MOMENTARY)
+
+
+def by_position(
+    parsed: dict[str, "tf.Tensor"], schema: Schema, positions: int
+) -> dict[str, "tf.Tensor"]:
+    """The parsed window with `[batch, positions, width]` where a position has several values."""
+    import tensorflow as tf
+
+    wide = {feature.name: feature.width for feature in momentary(schema) if feature.width > 1}
+    return parsed | {
+        key: tf.reshape(parsed[key], [-1, positions, width]) for key, width in wide.items()
+    }
+
+
+def _dtype(feature: FeatureSpec) -> str:
+    return "int64"
+
+
+def _limit(feature: FeatureSpec) -> int | None:
+    return feature.size if feature.kind == Kind.CATEGORY else None
