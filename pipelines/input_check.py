@@ -14,9 +14,9 @@ from pipelines.anomalies import (
     read_statistics,
 )
 from pipelines.drift import odd_against
-from pipelines.records import ITEM_ID, REQUIRED
+from pipelines.records import ITEM_ID, log_columns
 from pipelines.statistics import DESCRIPTION, PATHS, STATISTICS_FILE, TITLE, WriteStatistics
-from pipelines.tables import catalogue_dialect, column_names, log_dialect
+from pipelines.tables import catalogue_dialect, column_names
 from pipelines.volume import odd_volume
 from tfrs_mm.artefacts import write_json
 from tfrs_mm.config import DataConfig
@@ -40,11 +40,8 @@ def statistics_of(
         num_items: of the vocabulary, the unknown row not counted.
         settings: how tables are read and how large summaries may become.
     """
-    dialect = log_dialect(settings)
-    log_columns = dict.fromkeys(
-        name
-        for *_, log in logs
-        for name in column_names(input_dir / log, input_dir, REQUIRED, dialect)
+    columns = dict.fromkeys(
+        name for *_, log in logs for name in log_columns(input_dir / log, input_dir, settings)
     )
     catalogue = input_dir / settings.items
     wanted = (TITLE, DESCRIPTION, *PATHS, *settings.category_columns)
@@ -54,7 +51,7 @@ def statistics_of(
     return WriteStatistics(
         str(behaviour_dir / STATISTICS_FILE),
         logs,
-        list(log_columns),
+        list(columns),
         str(catalogue.resolve()),
         catalogue_columns,
         str(items_path),

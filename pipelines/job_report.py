@@ -15,6 +15,7 @@ from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
 
 REASONS = "reasons"
+CUT_SHORT = "files cut short"  # told where there are any
 
 _COUNTERS = (
     READ, REJECTED, shards.REPEATS, WITHOUT_TIME, shards.USERS,
@@ -28,10 +29,12 @@ _SHOWN = 3  # reasons of rejects that an error names, the most frequent ones
 def report_of(result: PipelineResult) -> dict[str, Any]:
     """The counters of the finished job; `reasons` says why events were rejected, and how many."""
     found = counters(result, records.NAMESPACE)
+    cut_short = sorted(counters(result, records.CUT_SHORT))
     return {
         # Some runners give None for a counter that stayed at 0.
         **{name: found.get(name) or 0 for name in _COUNTERS},
         REASONS: dict(sorted(counters(result, records.REASONS).items())),
+        **({CUT_SHORT: cut_short} if cut_short else {}),
     }
 
 

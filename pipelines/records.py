@@ -7,7 +7,7 @@ rest of the batch goes on.
 
 import pathlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -24,6 +24,7 @@ from pipelines.tables import (
     REPLACEMENT,
     ROW_NUMBER,
     BrokenRow,
+    UnreadableTable,
     check_below,
     column_names,
     log_dialect,
@@ -48,6 +49,8 @@ REASONS = "behaviour/reasons"  # namespace of counters, one for each reason to r
 FAULTS = (
     "behaviour/faults"  # namespace of counters, one for each file that could not be read to its end
 )
+CUT_SHORT = "behaviour/cut short"  # the same, where the settings let the job go on
+UNREADABLE = "the file cannot be read behind this row"  # the reason; it is no event
 REJECTS, EVENT_NAMES = "rejects", "event names"  # outputs beside the batches
 
 _EMPTY, _NOT_UTF8, _CONTROLS = ID_FAULTS = ("is empty", "is not UTF-8", "has control characters")
@@ -70,9 +73,9 @@ def find_files(input_dir: pathlib.Path, settings: DataConfig) -> list[pathlib.Pa
             "Correct the pattern or the input folder."
         )
     wanted = (RATING,) if settings.min_rating else ()
-    found = {
-        name for path in paths for name in column_names(path, input_dir, REQUIRED, dialect, wanted)
-    }
+    found = {name for path in paths for name in log_columns(path, input_dir, settings, wanted)}
+    if not found:
+        column_names(paths[0], input_dir, REQUIRED, dialect)  # tells what is wrong with it
     if not found.issuperset(wanted):
         raise UserError(
             f"`data.min_rating` is {settings.min_rating}, but no file that matches {pattern!r} has "
@@ -81,13 +84,29 @@ def find_files(input_dir: pathlib.Path, settings: DataConfig) -> list[pathlib.Pa
     return paths
 
 
+def log_columns(
+    path: pathlib.Path, input_dir: pathlib.Path, settings: DataConfig, wanted: Sequence[str] = ()
+) -> list[str]:
+    """The columns of a log, by our names; none where it cannot be read and need not be.
+
+    Raises:
+        UserError: as `column_names` does.
+    """
+    try:
+        return column_names(path, input_dir, REQUIRED, log_dialect(settings), wanted)
+    except UnreadableTable:
+        if settings.unreadable_files == "stop":
+            raise
+        return []
+
+
 class ReadEvents(beam.DoFn):
     """A log `(place, path, name)` to `(partition, checked batch)`, the events of a user in one
     partition.
 
     `place` orders the logs, `name` stands in the rejects. Every partition gets a batch of every
     block, be it an empty one. A file that cannot be read to its end is told by a counter in
-    `FAULTS`, since no runner hands an exception over as it was.
+    `FAULTS` or `CUT_SHORT`, since no runner hands an exception over as it was.
     """
 
     def __init__(self, items_path: str, settings: DataConfig, progress: JobProgress) -> None:
@@ -95,6 +114,7 @@ class ReadEvents(beam.DoFn):
         self._dialect, self._times = log_dialect(settings), TimeRules.of(settings)
         self._kinds = KindRules.of(settings)
         ratings = (RATING,) if settings.min_rating else ()
+        self._goes_on = settings.unreadable_files == "reject"
         self._columns = (*REQUIRED, EVENT, ORDER, *ratings)
         self._read = Metrics.counter(NAMESPACE, READ)
         self._rejected = Metrics.counter(NAMESPACE, REJECTED)
@@ -111,7 +131,13 @@ class ReadEvents(beam.DoFn):
             for batch, broken in read_table(path, self._columns, self._dialect):
                 yield from self._checked(batch, broken, place, name)
         except UserError as fault:
-            Metrics.counter(FAULTS, str(fault)).inc()
+            if self._goes_on and isinstance(fault, UnreadableTable):
+                Metrics.counter(CUT_SHORT, name).inc()
+                yield TaggedOutput(
+                    REJECTS, _reject(UNREADABLE, name, fault.row, {"file": str(fault)})
+                )
+            else:
+                Metrics.counter(FAULTS, str(fault)).inc()
 
     def _checked(
         self, batch: pa.RecordBatch, broken: list[BrokenRow], place: int, name: str
