@@ -30,6 +30,7 @@ from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
 from tfrs_mm.log_settings import weights_of
 from tfrs_mm.schema import FeatureSpec, Kind, Owner
+from tfrs_mm.termination import exit_code_of, termination_raised
 
 
 def run(
@@ -145,11 +146,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_config(arguments.config, arguments.set)
         if arguments.previous is not None:
             config = config.with_overrides({"data.anomaly_previous": arguments.previous})
-        with whole_directory(arguments.output, overwrite=arguments.overwrite) as output:
+        with (
+            termination_raised(),
+            whole_directory(arguments.output, overwrite=arguments.overwrite) as output,
+        ):
             report = run(arguments.input, output, config, beam_args)
     except UserError as error:
         print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        return exit_code_of(stop)
     print(json.dumps(report, indent=2, ensure_ascii=False))
     return 0
 

@@ -15,9 +15,9 @@ from pipelines.anomalies import (
 )
 from pipelines.drift import odd_against
 from pipelines.input_folder import InputFile, InputFolder
-from pipelines.records import ITEM_ID, REQUIRED
+from pipelines.records import ITEM_ID, log_columns
 from pipelines.statistics import DESCRIPTION, PATHS, STATISTICS_FILE, TITLE, WriteStatistics
-from pipelines.tables import catalogue_dialect, column_names, log_dialect
+from pipelines.tables import catalogue_dialect, column_names
 from pipelines.volume import odd_volume
 from tfrs_mm.artefacts import write_json
 from tfrs_mm.config import DataConfig
@@ -41,17 +41,14 @@ def statistics_of(
         num_items: of the vocabulary, the unknown row not counted.
         settings: how tables are read and how large summaries may become.
     """
-    dialect = log_dialect(settings)
-    log_columns = dict.fromkeys(
-        name for file in files for name in column_names(file, REQUIRED, dialect)
-    )
+    columns = dict.fromkeys(name for file in files for name in log_columns(file, settings))
     catalogue = folder.file(settings.items, "data.items")
     wanted = (TITLE, DESCRIPTION, *PATHS, *settings.category_columns)
     catalogue_columns = column_names(catalogue, (ITEM_ID,), catalogue_dialect(settings), wanted)
     return WriteStatistics(
         str(behaviour_dir / STATISTICS_FILE),
         [file.path for file in files],
-        list(log_columns),
+        list(columns),
         catalogue.path,
         catalogue_columns,
         str(items_path),

@@ -41,6 +41,7 @@ from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, EncoderConfig, load_config
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality, Schema
+from tfrs_mm.termination import exit_code_of, termination_raised
 
 ITEMS_DIR, REJECTS_DIR, VOCABULARY_DIR = "items", "rejects", "vocabulary"
 REPORT = "report.json"
@@ -197,13 +198,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         sources = encoders_in(arguments.encoders)
         schema = item_schema(arguments.vocabulary, config, sources)
         encoders = {modality: source.path for modality, source in sources.items()}
-        with whole_directory(arguments.output, overwrite=arguments.overwrite) as output:
+        with (
+            termination_raised(),
+            whole_directory(arguments.output, overwrite=arguments.overwrite) as output,
+        ):
             report = run(
                 arguments.input, output, config, encoders, schema, beam_args, arguments.vocabulary
             )
     except UserError as error:
         print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        return exit_code_of(stop)
     print(json.dumps(report, indent=2, ensure_ascii=False))
     return 0
 

@@ -6,7 +6,7 @@ rest of the batch goes on.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -24,6 +24,7 @@ from pipelines.tables import (
     REPLACEMENT,
     ROW_NUMBER,
     BrokenRow,
+    UnreadableTable,
     column_names,
     log_dialect,
     read_table,
@@ -47,6 +48,8 @@ REASONS = "behaviour/reasons"  # namespace of counters, one for each reason to r
 FAULTS = (
     "behaviour/faults"  # namespace of counters, one for each file that could not be read to its end
 )
+CUT_SHORT = "behaviour/cut short"  # the same, where the settings let the job go on
+UNREADABLE = "the file cannot be read behind this row"  # the reason; it is no event
 REJECTS, EVENT_NAMES = "rejects", "event names"  # outputs beside the batches
 
 _EMPTY, _NOT_UTF8, _CONTROLS = ID_FAULTS = ("is empty", "is not UTF-8", "has control characters")
@@ -60,7 +63,7 @@ def find_files(folder: InputFolder, settings: DataConfig) -> list[InputFile]:
         UserError: the pattern leaves the folder or matches nothing, a file is no log, or none has a
             column that the settings speak of.
     """
-    pattern, dialect = settings.interactions, log_dialect(settings)
+    pattern = settings.interactions
     files = folder.files(pattern, "data.interactions")
     if not files:
         raise UserError(
@@ -69,7 +72,9 @@ def find_files(folder: InputFolder, settings: DataConfig) -> list[InputFile]:
         )
     asked = _asked_columns(settings)
     wanted = tuple(asked)
-    found = {name for file in files for name in column_names(file, REQUIRED, dialect, wanted)}
+    found = {name for file in files for name in log_columns(file, settings, wanted)}
+    if not found:
+        column_names(files[0], REQUIRED, log_dialect(settings))  # tells what is wrong with it
     for column in wanted:
         if column not in found:
             raise UserError(
@@ -86,19 +91,34 @@ def _asked_columns(settings: DataConfig) -> dict[str, str]:
     return {column: name for column, name in asked.items() if getattr(settings, name)}
 
 
+def log_columns(file: InputFile, settings: DataConfig, wanted: Sequence[str] = ()) -> list[str]:
+    """The columns of a log, by our names; none where it cannot be read and need not be.
+
+    Raises:
+        UserError: as `column_names` does.
+    """
+    try:
+        return column_names(file, REQUIRED, log_dialect(settings), wanted)
+    except UnreadableTable:
+        if settings.unreadable_files == "stop":
+            raise
+        return []
+
+
 class ReadEvents(beam.DoFn):
     """A log `(place, path, name)` to `(partition, checked batch)`, the events of a user in one
     partition.
 
     `place` orders the logs, `name` stands in the rejects. Every partition gets a batch of every
     block, be it an empty one. A file that cannot be read to its end is told by a counter in
-    `FAULTS`, since no runner hands an exception over as it was.
+    `FAULTS` or `CUT_SHORT`, since no runner hands an exception over as it was.
     """
 
     def __init__(self, items_path: str, settings: DataConfig, progress: JobProgress) -> None:
         self._items_path, self._partitions, self._progress = items_path, settings.shards, progress
         self._dialect, self._times = log_dialect(settings), TimeRules.of(settings)
         self._kinds = KindRules.of(settings)
+        self._goes_on = settings.unreadable_files == "reject"
         self._columns = (*REQUIRED, EVENT, ORDER, *_asked_columns(settings))
         self._read = Metrics.counter(NAMESPACE, READ)
         self._rejected = Metrics.counter(NAMESPACE, REJECTED)
@@ -115,7 +135,13 @@ class ReadEvents(beam.DoFn):
             for batch, broken in read_table(path, self._columns, self._dialect):
                 yield from self._checked(batch, broken, place, name)
         except UserError as fault:
-            Metrics.counter(FAULTS, str(fault)).inc()
+            if self._goes_on and isinstance(fault, UnreadableTable):
+                Metrics.counter(CUT_SHORT, name).inc()
+                yield TaggedOutput(
+                    REJECTS, _reject(UNREADABLE, name, fault.row, {"file": str(fault)})
+                )
+            else:
+                Metrics.counter(FAULTS, str(fault)).inc()
 
     def _checked(
         self, batch: pa.RecordBatch, broken: list[BrokenRow], place: int, name: str

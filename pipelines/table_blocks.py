@@ -25,6 +25,18 @@ _TEXT_SHOWN = 500  # characters of a broken record that are kept; a lost quote c
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
+class UnreadableTable(UserError):
+    """A file that is damaged, cut off, or no table of its format.
+
+    Attributes:
+        row: the last one that could be read; 0 where none could.
+    """
+
+    def __init__(self, text: str, row: int = 0) -> None:
+        super().__init__(text)
+        self.row = row
+
+
 @dataclasses.dataclass(frozen=True)
 class BrokenRow:
     """A record that is no row of its table.
@@ -79,9 +91,11 @@ def shortened(text: str) -> str:
     return text[:_TEXT_SHOWN] + ("..." if len(text) > _TEXT_SHOWN else "")
 
 
-def damaged(path: str, row: int, fault: Exception, remedy: str) -> UserError:
+def damaged(path: str, row: int, fault: Exception, remedy: str) -> UnreadableTable:
     """The error for a file that was read up to a row and cannot be read further."""
-    return UserError(f"the table {path} cannot be read behind row {row}: {fault}. {remedy}")
+    return UnreadableTable(
+        f"the table {path} cannot be read behind row {row}: {fault}. {remedy}", row
+    )
 
 
 def compression_of(path: str) -> str | None:

@@ -13,14 +13,20 @@ import pyarrow as pa
 
 from pipelines import csv_tables, json_lines, parquet_tables, table_blocks
 from pipelines.input_folder import InputFile
-from pipelines.table_blocks import REPLACEMENT, BrokenRow, TableFormat, compression_of
+from pipelines.table_blocks import (
+    REPLACEMENT,
+    BrokenRow,
+    TableFormat,
+    UnreadableTable,
+    compression_of,
+)
 from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
 from tfrs_mm.log_settings import columns_of
 
 __all__ = [
-    "OUR_NAMES", "REPLACEMENT", "ROW_NUMBER", "BrokenRow", "Dialect", "catalogue_dialect",
-    "column_names", "log_dialect", "read_table",
+    "OUR_NAMES", "REPLACEMENT", "ROW_NUMBER", "BrokenRow", "Dialect", "UnreadableTable",
+    "catalogue_dialect", "column_names", "log_dialect", "read_table",
 ]  # fmt: skip
 
 ROW_NUMBER = "row number"  # the blank keeps it apart from columns that are asked for by name
@@ -84,7 +90,7 @@ def column_names(
     try:
         names = table_format.header(path, enough)
     except table_blocks.UNREADABLE as error:
-        raise UserError(
+        raise UnreadableTable(
             f"the table {path} is no {table_format.name}: {error}. Give {table_format.expected}."
         ) from error
     absent = [name for name in enough[: len(needed)] if name not in names]
