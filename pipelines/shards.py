@@ -1,5 +1,6 @@
 """A partition of users to its shard of every record set, and to what the job adds up over all."""
 
+import concurrent.futures
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -77,9 +78,13 @@ class WriteShards(beam.DoFn):
             event_rows=Vocabulary(tuple(event_names)).rows_of(timelines.event_names),
             max_history=self._settings.max_history,
         )
-        for name in RECORD_SETS:
-            path = self._folder / shard_name(name, partition, self._settings.shards)
-            write_tfrecord(path, records[name])
+        paths = [
+            self._folder / shard_name(name, partition, self._settings.shards)
+            for name in RECORD_SETS
+        ]
+        # Compression leaves the interpreter to the others.
+        with concurrent.futures.ThreadPoolExecutor(len(paths)) as pool:
+            list(pool.map(write_tfrecord, paths, [records[name] for name in RECORD_SETS]))
         self._count({
             REPEATS: timelines.repeats,
             USERS: len(timelines.user_ids),
