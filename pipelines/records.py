@@ -126,8 +126,8 @@ class ReadEvents(beam.DoFn):
         for reject in rejects:
             Metrics.counter(REASONS, reject["reason"]).inc()
             yield TaggedOutput(REJECTS, reject)
-        for event in events.column(EVENT).filter(positive).unique().to_pylist():
-            yield TaggedOutput(EVENT_NAMES, event)
+        names = events.column(EVENT).filter(positive).unique().to_pylist()
+        yield TaggedOutput(EVENT_NAMES, (0, names))
         partition = partition_of(events.column(USER_ID), self._partitions)
         order = np.argsort(partition, kind="stable")
         ends = np.cumsum(np.bincount(partition, minlength=self._partitions))
