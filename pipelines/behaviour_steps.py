@@ -52,12 +52,11 @@ def add_steps(
     vocabulary_dir, behaviour_dir = output_dir / VOCABULARY_DIR, output_dir / BEHAVIOUR_DIR
     reading = records.ReadEvents(str(vocabulary_dir / "items.txt"), settings, read)
     writing = shards.WriteShards(str(behaviour_dir), num_items, settings, written)
-    checked = (
-        pipeline
-        | "NameLogs" >> beam.Create(logs)
-        | "SpreadLogs" >> beam.Reshuffle()
-        | "ReadEvents"
-        >> beam.ParDo(reading).with_outputs(records.REJECTS, records.EVENT_NAMES, main="batches")
+    named = pipeline | "NameLogs" >> beam.Create(logs)
+    if len(logs) > 1:
+        named |= "SpreadLogs" >> beam.Reshuffle()
+    checked = named | "ReadEvents" >> beam.ParDo(reading).with_outputs(
+        records.REJECTS, records.EVENT_NAMES, main="batches"
     )
     grouped = checked.batches | "GroupUsers" >> beam.GroupByKey()
     if statistics is not None:
@@ -74,9 +73,9 @@ def add_steps(
     sizes = timelines | "CountUsers" >> beam.MapTuple(_count_users)
     event_names = (
         checked[records.EVENT_NAMES]
-        | "DistinctEvents" >> beam.Distinct()
-        | "ListEvents" >> beam.combiners.ToList()
-        | "WriteEvents" >> beam.Map(_write_event_names, str(vocabulary_dir / "events.txt"))
+        | "GatherEvents" >> beam.GroupByKey()
+        | "WriteEvents"
+        >> beam.MapTuple(functools.partial(_write_event_names, str(vocabulary_dir / "events.txt")))
     )
     made = timelines | "WriteShards" >> beam.ParDo(
         writing,
@@ -84,13 +83,16 @@ def add_steps(
         AsSingleton(event_names),
         AsSingleton(_cuts(pipeline, timelines, settings)),
     ).with_outputs(shards.TIMES, shards.TRAINING_EVENTS, shards.TRAINING_TIMELINES, shards.USER_IDS)
-    edges = made[shards.TIMES] | "FindTimeEdges" >> beam.CombineGlobally(
-        TimeEdges(settings.time_buckets)
+    # Without defaults: every job that reads a block has shards, and a default costs two stages.
+    edges = (
+        made[shards.TIMES]
+        | "FindTimeEdges"
+        >> beam.CombineGlobally(TimeEdges(settings.time_buckets)).without_defaults()
     )
     _ = (
         made[shards.TRAINING_EVENTS]
         | "CountItems" >> beam.Map(_count_items, num_items, AsSingleton(edges))
-        | "MergeCounts" >> beam.CombineGlobally(MergeCounts(num_items))
+        | "MergeCounts" >> beam.CombineGlobally(MergeCounts(num_items)).without_defaults()
         | "WriteCounts" >> beam.Map(_write_counts, str(behaviour_dir / "item_counts.npz"))
     )
     if settings.transition_window:
@@ -160,9 +162,10 @@ def _write_counts(counts: ItemCounts, path: str) -> None:
     counts.write(path)
 
 
-def _write_event_names(names: list[str], path: str) -> list[str]:
-    Vocabulary(tuple(sorted(names))).write(path)
-    return sorted(names)
+def _write_event_names(path: str, _: int, parts: Iterable[list[str]]) -> list[str]:
+    names = sorted({name for part in parts for name in part})
+    Vocabulary(tuple(names)).write(path)
+    return names
 
 
 def _write_users(path: str, _: int, parts: Iterable[tuple[int, list[str]]]) -> None:

@@ -1,5 +1,6 @@
 """A partition of users to its shard of every record set, and to what the job adds up over all."""
 
+import concurrent.futures
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -81,9 +82,13 @@ class WriteShards(beam.DoFn):
             max_history=self._settings.max_history,
             extras=ExtraColumns(timelines, self._settings.time_features),
         )
-        for name in RECORD_SETS:
-            path = self._folder / shard_name(name, partition, self._settings.shards)
-            write_tfrecord(path, records[name])
+        paths = [
+            self._folder / shard_name(name, partition, self._settings.shards)
+            for name in RECORD_SETS
+        ]
+        # Compression leaves the interpreter to the others.
+        with concurrent.futures.ThreadPoolExecutor(len(paths)) as pool:
+            list(pool.map(write_tfrecord, paths, [records[name] for name in RECORD_SETS]))
         self._count({
             EXACT: timelines.exact_duplicates,
             NEAR: timelines.near_duplicates,
