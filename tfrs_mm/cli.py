@@ -10,8 +10,8 @@ import tfrs_mm
 from tfrs_mm.errors import UserError
 
 _COMMANDS = (
-    "demo", "synthesize", "weights", "preprocess", "train", "evaluate", "export", "serve",
-    "recommend",
+    "demo", "synthesize", "convert", "weights", "preprocess", "train", "evaluate", "export",
+    "serve", "recommend",
 )  # fmt: skip
 
 
