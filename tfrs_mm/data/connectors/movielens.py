@@ -37,8 +37,8 @@ from tfrs_mm.data.connectors.texts import joined_categories, one_line
 from tfrs_mm.errors import UserError
 
 EXPECTED = (
-    "ratings.csv and movies.csv (ml-latest-small, ml-20m, ml-25m, ml-32m; tags.csv and links.csv if there) "
-    "or ratings.dat and movies.dat (ml-1m with users.dat, ml-10m with tags.dat)"
+    "ratings.csv and movies.csv (ml-latest-small, ml-20m, ml-25m, ml-32m; tags.csv and links.csv "
+    "if there) or ratings.dat and movies.dat (ml-1m with users.dat, ml-10m with tags.dat)"
 )
 RATE = "rate"  # the only kind of event there is
 

@@ -17,7 +17,7 @@ from tfrs_mm.data.connectors.lines import header_of, read_lines
 from tfrs_mm.data.connectors.rejects import Rejects
 
 NOT_AS_WIDE = "the line has not as many cells as the table"
-NO_RECORD = "the quotes of the line do not match"
+NO_RECORD = "the line is no record of CSV"
 _QUOTE = '"'
 
 
