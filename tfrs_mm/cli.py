@@ -11,8 +11,8 @@ from tfrs_mm.errors import UserError
 from tfrs_mm.termination import exit_code_of, termination_raised
 
 _COMMANDS = (
-    "demo", "synthesize", "weights", "preprocess", "train", "evaluate", "export", "serve",
-    "recommend",
+    "demo", "synthesize", "convert", "weights", "preprocess", "train", "evaluate", "export",
+    "serve", "recommend",
 )  # fmt: skip
 
 
