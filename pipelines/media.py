@@ -17,7 +17,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines import catalogue, item_records, job_progress, quality
+from pipelines import catalogue, item_records, job_progress, project_embeddings, quality
 from pipelines.decode import decoder_of
 from pipelines.embed import EmbedModality
 from pipelines.embedding_cache import make_cache_dir
@@ -33,6 +33,13 @@ from pipelines.media_inputs import (
     item_schema,
 )
 from pipelines.media_report import report_of
+from pipelines.project_embeddings import ProjectEmbeddings
+from pipelines.projection_plan import (
+    ProjectionPlan,
+    plans_of,
+    read_projections,
+    schema_of_plans,
+)
 from pipelines.read_given import ReadGiven
 from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
@@ -57,7 +64,7 @@ def run(
     beam_args: Sequence[str] = (),
     vocabulary_dir: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Writes `items/` and `rejects/media.jsonl` below `output_dir`.
+    """Writes `items/`, `rejects/media.jsonl`, and projections, below `output_dir`.
 
     Args:
         input_dir: a folder or URL that holds the catalogue and the files that it names.
@@ -65,7 +72,8 @@ def run(
         config: the sections `data` and `encoders` are used.
         encoders: for each modality of the schema the folder of its exported encoder, or of the
             description of given embeddings.
-        schema: of the item records.
+        schema: of the encoders' embeddings. Where these are projected, records hold others:
+            `projection_plan.schema_as_written` gives their schema.
         beam_args: options for Beam.
         vocabulary_dir: holds items.txt and one file for each category; where not given,
             `vocabulary` below `output_dir`.
@@ -83,6 +91,8 @@ def run(
     folder, output_dir = InputFolder.of(input_dir), pathlib.Path(output_dir)
     vocabulary_dir = pathlib.Path(vocabulary_dir or output_dir / VOCABULARY_DIR).resolve()
     sources = fitting_sources(encoders, schema)
+    plans = plans_of(config.encoders, sources)
+    schema = schema_of_plans(schema, plans)
     table = folder.file(config.data.items, "data.items")
     column_names(table, (catalogue.ITEM_ID,), catalogue_dialect(config.data))
     num_items = checked_vocabularies(vocabulary_dir, schema)
@@ -101,6 +111,7 @@ def run(
             vocabulary_dir,
             config,
             sources,
+            plans,
             schema,
             progress,
         )
@@ -112,6 +123,10 @@ def run(
             f"{vocabulary_dir / 'items.txt'}. Give the catalogue that the vocabulary was made "
             "from, or run `tfrs-mm preprocess` again."
         )
+    projections = read_projections(output_dir, schema) if plans else {}
+    if projections:
+        project_embeddings.check(projections)
+        report["projections"] = project_embeddings.summary(projections)
     found = quality.quality_of(
         output_dir,
         output_dir / ITEMS_DIR,
@@ -134,6 +149,7 @@ def _build(
     vocabulary_dir: pathlib.Path,
     config: Config,
     sources: Mapping[Modality, Source],
+    plans: Mapping[Modality, ProjectionPlan],
     schema: Schema,
     progress: JobProgress,
 ) -> None:
@@ -153,7 +169,7 @@ def _build(
         catalogue_dialect(config.data),
     )
     files = MediaFiles.of(folder, config.encoders.media_roots)
-    branches, rejects = {"items": items}, [pipeline | "NoRejectsYet" >> beam.Create([])]
+    embeddings, rejects = {}, [pipeline | "NoRejectsYet" >> beam.Create([])]
     cache_dir = make_cache_dir(config.encoders.cache_dir)
     for modality, source in sources.items():
         if isinstance(source, GivenEmbeddings):
@@ -165,9 +181,11 @@ def _build(
             decoder = decoder_of(modality, source.input_shape, files, settings)
             embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir)
         embedded = items | f"Embed_{modality.value}" >> embed
-        branches[modality.value] = embedded.embeddings
+        embeddings[modality.value] = embedded.embeddings
         rejects.append(embedded.rejects)
-    _ = branches | "WriteItems" >> item_records.WriteItems(
+    if plans:
+        embeddings = embeddings | "Project" >> ProjectEmbeddings(plans, output_dir)
+    _ = {"items": items, **embeddings} | "WriteItems" >> item_records.WriteItems(
         str(output_dir / ITEMS_DIR),
         schema,
         config.data.shards,

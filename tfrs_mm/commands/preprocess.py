@@ -98,6 +98,7 @@ def preprocess(
     from pipelines import behaviour, media
     from pipelines.input_folder import InputFolder
     from pipelines.media_inputs import read_source
+    from pipelines.projection_plan import schema_as_written
     from tfrs_mm.commands.encoders import prepare_encoders
     from tfrs_mm.commands.media_sample import MediaSample
 
@@ -127,6 +128,7 @@ def preprocess(
             ),
         )
         media_report = media.run(source, folder, config, encoders, schema, beam_options)
+        schema = schema_as_written(schema, folder)
         schema.write(folder / "schema.json")
         write_json(folder / "config.json", config.to_dict())
         write_manifest(folder, "data", made_from, schema=schema.fingerprint(), notes=notes)
