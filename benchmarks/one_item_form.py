@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.catalogue import ITEM_ID, read_rows
 from pipelines.decode import cells_of, decoder_of
 from pipelines.inference import EncoderHandler
+from pipelines.media_files import MediaFiles
 from tfrs_mm.config import Config
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.media import MediaError
@@ -34,7 +35,7 @@ def run(input_dir: pathlib.Path, encoder: pathlib.Path, output: pathlib.Path) ->
     """
     folder = EncoderFolder.read(encoder)
     config = getattr(Config().encoders, folder.modality.value)
-    decode = decoder_of(folder.modality, folder.input_shape, input_dir.resolve(), config)
+    decode = decoder_of(folder.modality, folder.input_shape, MediaFiles.of(input_dir), config)
     handler = EncoderHandler(folder, config.batch_size)
     model = handler.load_model()
     item_ids, embeddings = [], []

@@ -150,7 +150,7 @@ def test_an_address_in_a_cell_must_lie_below_a_root_of_the_configuration(tmp_pat
 def test_both_jobs_read_another_file_system_as_they_read_a_disk(
     shop, encoders, tmp_path, monkeypatch
 ):
-    log = "".join(f"u{n % 5},{n % 23 + 1},{n}\n" for n in range(60))
+    log = "".join(f"u{n % 5},{media_world.IDS[n % 23]},{n}\n" for n in range(60))
     address = "mem://shop/films"
     config = media_world.small_config(data__interactions="logs/*.csv", data__shards=2)
     local = tmp_path / "local"

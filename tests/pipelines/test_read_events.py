@@ -134,7 +134,7 @@ def test_ratings_that_no_log_has_are_asked_for(tmp_path):
     )
     assert len(found) == 2
     with pytest.raises(UserError, match=r"`data\.min_play_seconds` is 5\.0, but no file"):
-        find_files(tmp_path, logs("*.csv", min_play_seconds=5.0))
+        find_files(InputFolder.of(tmp_path), logs("*.csv", min_play_seconds=5.0))
 
 
 @pytest.mark.parametrize("name", ["log.jsonl.gz", "log.parquet"])

@@ -8,13 +8,13 @@ from tfrs_mm.config import Config
 from tfrs_mm.schema import Modality
 
 if TYPE_CHECKING:
-    from pipelines.input_folder import InputFolder
+    from pipelines.input_folder import AnyFolder
 
 
 class MediaSample:
     """Decodes up to `limit` items of one modality, drawn by seed, exactly as the media job does."""
 
-    def __init__(self, input_dir: "InputFolder", config: Config, limit: int = 1000) -> None:
+    def __init__(self, input_dir: "AnyFolder", config: Config, limit: int = 1000) -> None:
         """Says where from.
 
         Args:
@@ -22,7 +22,9 @@ class MediaSample:
             config: the sections `data`, `encoders` and the seed are used.
             limit: items of one modality.
         """
-        self._input_dir, self._config, self._limit = input_dir, config, limit
+        from pipelines.input_folder import InputFolder
+
+        self._input_dir, self._config, self._limit = InputFolder.of(input_dir), config, limit
 
     def has(self, modality: Modality) -> bool:
         """Whether the catalogue names any medium of this modality."""
