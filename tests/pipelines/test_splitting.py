@@ -222,9 +222,6 @@ def test_a_job_leaves_no_trace_of_what_is_held_out(tmp_path, kind):
     assert not {user for user, *_ in made.train + made.valid} & of_cold
     report = made.report
     assert report["balance"]["unaccounted"] == 0
-    for name in (
-        "events of cold items",
-        "events of cold users",
-        *(["events in the gap"] * len(gap)),
-    ):
-        assert report[name] > 0
+    assert report["events of cold items"] > 0
+    assert report["events of cold users"] > 0
+    assert (report["events in the gap"] > 0) == bool(gap)

@@ -82,7 +82,7 @@ def test_the_cuts_do_not_depend_on_how_the_events_are_ordered_in_memory():
     [((0.5, 0.25), [6, 3, 3]), ((0.7, 0.1), [8, 1, 3]), ((1.0, 0.0), [12, 0, 0])],
 )
 def test_the_shares_say_where_the_cuts_are(shares, sizes):
-    # Of twelve events 0.7 and 0.8 are 8.4 and 9.6; the sum of the floats 0.7 and 0.1 is below 0.8.
+    # Of twelve events 0.7 are 8.4, and 0.8 are 9.6.
     times, positions = np.arange(12.0), np.arange(12)
     split = temporal(times, positions, cut_moments(times, positions, shares))
     assert np.bincount(split, minlength=3).tolist() == sizes
