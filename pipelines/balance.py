@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from pipelines import cleaning, cores, shards
 from pipelines.records import READ, REJECTED
-from pipelines.timelines import LEFT_OUT
+from pipelines.splitting import COLD_ITEMS, COLD_USERS, GAPS, LEFT_OUT
 
 UNACCOUNTED = "unaccounted"
 # In the order in which they leave the job.
 PARTS = (
     REJECTED, cleaning.NEGATIVES, cleaning.OF_ROBOTS, shards.EXACT, shards.NEAR, shards.REPEATS,
-    cores.EVENTS_OUTSIDE, LEFT_OUT, shards.TRAINED, shards.VALID, shards.TEST,
+    cores.EVENTS_OUTSIDE, GAPS, COLD_ITEMS, COLD_USERS, LEFT_OUT, shards.TRAINED,
+    shards.VALID, shards.TEST,
 )  # fmt: skip
 
 

@@ -50,8 +50,9 @@ def add_steps(
         written: told of the shards that were written.
     """
     vocabulary_dir, behaviour_dir = output_dir / VOCABULARY_DIR, output_dir / BEHAVIOUR_DIR
-    reading = records.ReadEvents(str(vocabulary_dir / "items.txt"), settings, read)
-    writing = shards.WriteShards(str(behaviour_dir), num_items, settings, written)
+    items_path = str(vocabulary_dir / "items.txt")
+    reading = records.ReadEvents(items_path, settings, read)
+    writing = shards.WriteShards(str(behaviour_dir), num_items, settings, written, items_path)
     named = pipeline | "NameLogs" >> beam.Create(logs)
     if len(logs) > 1:
         named |= "SpreadLogs" >> beam.Reshuffle()
@@ -98,7 +99,7 @@ def add_steps(
     if settings.transition_window:
         _ = made[shards.TRAINING_TIMELINES] | "WriteNeighbours" >> WriteNeighbours(
             str(behaviour_dir / NEIGHBOURS_FILE),
-            str(vocabulary_dir / "items.txt"),
+            items_path,
             num_items,
             settings,
             edges,
@@ -123,13 +124,14 @@ def _cuts(
     """One element: where the temporal split cuts, or None where each user is cut on their own."""
     if settings.split != "temporal":
         return pipeline | "NoCuts" >> beam.Create([None])
+    shares = settings.split_train_share, settings.split_valid_share
     # Exact cuts need the global order: one worker holds 16 bytes of every event, and selects in
     # about three times as much.
     return (
         timelines
         | "TakeMoments" >> beam.MapTuple(_moments)
         | "GatherMoments" >> beam.GroupByKey()
-        | "FindCuts" >> beam.MapTuple(_find_cuts)
+        | "FindCuts" >> beam.MapTuple(functools.partial(_find_cuts, shares))
     )
 
 
@@ -147,9 +149,11 @@ def _moments(_: int, timelines: Timelines) -> tuple[int, tuple[np.ndarray, np.nd
     return 0, (timelines.times, timelines.positions)
 
 
-def _find_cuts(_: int, columns: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Moment, Moment]:
+def _find_cuts(
+    shares: tuple[float, float], _: int, columns: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> tuple[Moment, Moment]:
     times, positions = zip(*columns, strict=True)
-    return cut_moments(np.concatenate(times), np.concatenate(positions))
+    return cut_moments(np.concatenate(times), np.concatenate(positions), shares)
 
 
 def _count_items(

@@ -11,7 +11,7 @@ from pipelines import cleaning, cores, records, shards, transitions
 from pipelines.balance import balance_of
 from pipelines.records import READ, REJECTED, WITHOUT_TIME
 from pipelines.runners import counters
-from pipelines.timelines import LEFT_OUT
+from pipelines.splitting import COLD_ITEMS, COLD_USERS, GAPS, LEFT_OUT
 from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
 
@@ -20,10 +20,14 @@ CUT_SHORT = "files cut short"  # told where there are any
 
 _COUNTERS = (
     READ, REJECTED, shards.EXACT, shards.NEAR, shards.REPEATS, WITHOUT_TIME, shards.USERS,
-    shards.TRAINED, shards.VALID, shards.TEST, LEFT_OUT, shards.WINDOWS,
-    transitions.COUNTED, *transitions.KEPT.values(), *cleaning.COUNTERS, *cores.COUNTERS,
+    shards.TRAINED, shards.VALID, shards.TEST, LEFT_OUT, GAPS, COLD_ITEMS, COLD_USERS,
+    shards.WINDOWS, transitions.COUNTED, *transitions.KEPT.values(), *cleaning.COUNTERS,
+    *cores.COUNTERS,
 )  # fmt: skip
-_CLEANED = (cleaning.NEGATIVES, cleaning.OF_ROBOTS, cores.EVENTS_OUTSIDE)  # as settings ask for
+# As settings ask for.
+_CLEANED = (
+    cleaning.NEGATIVES, cleaning.OF_ROBOTS, cores.EVENTS_OUTSIDE, GAPS, COLD_ITEMS, COLD_USERS,
+)  # fmt: skip
 # Settings that speak of the time of every event, and what turns them off.
 _TIMED = {"session_gap_minutes": "0", "time_features": "false"}
 _SHOWN = 3  # reasons of rejects that an error names, the most frequent ones

@@ -14,11 +14,19 @@ from pipelines.extra_columns import ExtraColumns
 from pipelines.item_statistics import summarise_times
 from pipelines.job_progress import JobProgress
 from pipelines.records import NAMESPACE
-from pipelines.timelines import LEFT_OUT, RECORD_SETS, Timelines, encode_records, split_sizes
+from pipelines.splitting import (
+    COLD_ITEMS,
+    COLD_USERS,
+    GAPS,
+    LEFT_OUT,
+    SplitRules,
+    split_sizes,
+)
+from pipelines.timelines import RECORD_SETS, Timelines, encode_records
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.optional_features import optional_features
-from tfrs_mm.data.splits import TRAIN, Moment, leave_one_out, temporal
+from tfrs_mm.data.splits import TRAIN, Moment
 from tfrs_mm.data.tfrecord import shard_name, write_tfrecord
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
@@ -32,14 +40,32 @@ WINDOWS = "windows"
 TIMES, TRAINING_EVENTS, USER_IDS = "times", "training events", "user ids"
 TRAINING_TIMELINES = "training timelines"  # only where transitions are counted
 
-_COUNTERS = (EXACT, NEAR, REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, WINDOWS)
+_COUNTERS = (
+    EXACT,
+    NEAR,
+    REPEATS,
+    USERS,
+    TRAINED,
+    VALID,
+    TEST,
+    LEFT_OUT,
+    GAPS,
+    COLD_ITEMS,
+    COLD_USERS,
+    WINDOWS,
+)
 
 
 class WriteShards(beam.DoFn):
     """`(partition, Timelines)` to files. Shards appear whole, so repeating a bundle is harmless."""
 
     def __init__(
-        self, folder: str, num_items: int, settings: DataConfig, progress: JobProgress
+        self,
+        folder: str,
+        num_items: int,
+        settings: DataConfig,
+        progress: JobProgress,
+        items_path: str,
     ) -> None:
         """Says where to and how.
 
@@ -48,9 +74,11 @@ class WriteShards(beam.DoFn):
             num_items: of the vocabulary, the unknown row not counted.
             settings: how to split and how long histories are.
             progress: told of every partition.
+            items_path: the vocabulary of items.
         """
         self._folder, self._num_items = pathlib.Path(folder), num_items
         self._settings, self._progress = settings, progress
+        self._rules = SplitRules(settings, items_path)
         self._counters = {name: Metrics.counter(NAMESPACE, name) for name in _COUNTERS}
 
     def process(
@@ -69,10 +97,7 @@ class WriteShards(beam.DoFn):
             cuts: where validation and test begin; None leaves out the last events of each user.
         """
         partition, timelines = element
-        if cuts is None:
-            split = leave_one_out(timelines.starts, timelines.ends)
-        else:
-            split = temporal(timelines.times, timelines.positions, cuts)
+        split = self._rules.split(timelines, cuts)
         records = encode_records(
             timelines,
             split,
@@ -81,6 +106,7 @@ class WriteShards(beam.DoFn):
             event_rows=Vocabulary(tuple(event_names)).rows_of(timelines.event_names),
             max_history=self._settings.max_history,
             extras=ExtraColumns(timelines, self._settings.time_features),
+            cold_items=self._rules.cold_items,
         )
         paths = [
             self._folder / shard_name(name, partition, self._settings.shards)

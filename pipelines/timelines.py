@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.extra_columns import ExtraColumns
 from pipelines.sorted_timelines import Timelines, sort_timelines
+from pipelines.splitting import LEFT_OUT, known_users, split_sizes
 from tfrs_mm.data.examples import ExamplesSpec, Ragged
 from tfrs_mm.data.splits import TEST, TRAIN, VALID, cut_windows, ranges
 
@@ -15,7 +16,8 @@ __all__ = [
 ]  # fmt: skip
 
 RECORD_SETS = ("train", "valid", "test", "users")
-LEFT_OUT = "events of users without training"
+
+_ASKED = {"valid": VALID, "test": TEST}
 
 
 def encode_records(
@@ -26,17 +28,20 @@ def encode_records(
     event_rows: np.ndarray,
     max_history: int,
     extras: ExtraColumns | None = None,
+    cold_items: np.ndarray | None = None,
 ) -> dict[str, list[bytes]]:
     """The records of every set.
 
     Args:
         timelines: of the partition.
-        split: `[events]` of `TRAIN`, `VALID`, `TEST`; later splits of a user come later.
+        split: `[events]` of the parts in `tfrs_mm/data/splits.py`; of a user's events those of
+            `TRAIN` come before those of `VALID`, and these before those of `TEST`.
         spec: of the records.
         first_row: of the partition's first user.
         event_rows: by place in `timelines.event_names`, rows of the event vocabulary.
         max_history: items of a history that are kept.
         extras: the optional features that `spec` knows; None where it knows none.
+        cold_items: `[num_items + 1]` bool, items that stand in no history; None for none.
     """
     extras = extras if extras is not None else ExtraColumns(timelines)
     columns = _Columns(timelines, event_rows[timelines.events], extras)
@@ -56,24 +61,28 @@ def encode_records(
             }
         )
     }
-    known = trained > 0
-    for name, part in (("valid", VALID), ("test", TEST), ("users", None)):
-        asked = np.flatnonzero((split == part) & known[owners])
+    known = known_users(timelines, split)[owners]
+    hidden = np.zeros(len(owners), bool) if cold_items is None else cold_items[timelines.items]
+    shown = np.flatnonzero(~hidden)
+    shown_before = np.concatenate([[0], np.cumsum(~hidden)])  # each event, and the end
+    for name in RECORD_SETS[1:]:
+        asked = np.flatnonzero(known & (split == _ASKED[name])) if name in _ASKED else owners[:0]
         counts = np.bincount(owners[asked], minlength=num_users)
-        if part is None:
-            chosen = np.flatnonzero(timelines.ends > timelines.starts)
-            cut = timelines.ends[chosen]
-            moments = extras.at_end(chosen)
-        else:
+        if name in _ASKED:
             chosen = np.flatnonzero(counts)
             cut = asked[(np.cumsum(counts) - counts)[chosen]]  # the first that is asked for
             moments = extras.asked(cut)
+        else:
+            chosen = np.flatnonzero(timelines.ends > timelines.starts)
+            cut = timelines.ends[chosen]
+            moments = extras.at_end(chosen)
         starts = timelines.starts[chosen]
-        newest = np.maximum(cut - max_history, starts)
+        newest = np.maximum(shown_before[cut] - max_history, shown_before[starts])
+        lengths = shown_before[cut] - newest
         encoded[name] = spec.query.encode_columns(
             {
                 "user": first_row + chosen,
-                **columns.history(ranges(newest, cut - newest), cut - newest),
+                **columns.history(shown[ranges(newest, lengths)], lengths),
                 "target/item": _ragged(timelines.items[asked], counts[chosen]),
                 "target/time": _ragged(columns.seconds[asked], counts[chosen]),
                 "seen/item": _ragged(timelines.items[ranges(starts, cut - starts)], cut - starts),
@@ -110,19 +119,3 @@ def _by_record(columns: dict[str, np.ndarray], lengths: np.ndarray) -> dict[str,
 
 def _ragged(values: np.ndarray, lengths: np.ndarray) -> Ragged:
     return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-
-
-def split_sizes(timelines: Timelines, split: np.ndarray) -> dict[str, int]:
-    """How many events of each split there are; of validation and test those that are asked for.
-
-    Nobody is asked for events of a user without training events; they are `LEFT_OUT`.
-    """
-    owners = timelines.owners
-    known = np.bincount(owners[split == TRAIN], minlength=len(timelines.starts)) > 0
-    asked = known[owners]
-    return {
-        "train": int((split == TRAIN).sum()),
-        "valid": int(((split == VALID) & asked).sum()),
-        "test": int(((split == TEST) & asked).sum()),
-        LEFT_OUT: int((~asked).sum()),
-    }

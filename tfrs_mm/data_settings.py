@@ -53,7 +53,22 @@ class DataConfig:
     category_columns: tuple[str, ...] = ("genres", "genre", "categories", "type")
     category_separator: str = "|"
     max_categories: int = 8  # values kept of one item and column
+    # What is asked for in validation and test. leave_one_out: the last event of each user is test,
+    # the one before validation. temporal: events are cut by time, all users at the same moments.
+    # Events at the same time are in the order of the input: by name of the file, then by row.
     split: Literal["leave_one_out", "temporal"] = "leave_one_out"
+    split_train_share: float = 0.8  # of the events, that train in a temporal split
+    split_valid_share: float = 0.1  # and that validate; the rest is test
+    # Events less than this before the beginning of validation and of test are neither learnt from
+    # nor asked for in a temporal split; they stand in histories. 0 leaves no gap.
+    split_gap_seconds: float = 0.0
+    # Share of the items, chosen by a hash of the id, that are kept out of training: their events
+    # are targets of validation and test or nothing, and stand in no history.
+    cold_item_share: float = 0.0
+    # Share of the users, chosen likewise, that nothing is learnt from. They are asked in test
+    # alone, and what they did before is their history.
+    cold_user_share: float = 0.0
+    split_seed: int = 1  # of the hashes
     max_history: int = 50
     # A pause longer than this ends a session; records then hold `history/session`, the number of
     # each event's session. 0 is off.

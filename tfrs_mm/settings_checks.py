@@ -71,6 +71,7 @@ def illegal_values(config: "Config") -> list[str]:
     faults += _anomaly_faults(data)
     demand(math.isfinite(data.min_rating), "data.min_rating", "finite", data.min_rating)
     faults += _log_faults(data)
+    faults += _split_faults(data)
     window, half_life = data.transition_window, data.transition_half_life
     days = data.transition_half_life_days
     demand(window >= 0, "data.transition_window", "0 or more", window)
@@ -99,6 +100,31 @@ def illegal_values(config: "Config") -> list[str]:
         f"at most ranking.candidates ({ranking.candidates})",
         config.export.k,
     )
+    return faults
+
+
+def _split_faults(data: DataConfig) -> list[str]:
+    """One line for each setting of the split that makes no sense."""
+    faults = []
+    for name in ("cold_item_share", "cold_user_share", "split_valid_share"):
+        value = getattr(data, name)
+        if not 0.0 <= value < 1.0:
+            faults.append(f"data.{name}: must be at least 0 and below 1, received {value!r}")
+    train, valid = data.split_train_share, data.split_valid_share
+    if not 0.0 < train <= 1.0:
+        faults.append(f"data.split_train_share: must be above 0 and at most 1, received {train!r}")
+    elif not train + valid <= 1.0:
+        faults.append(
+            "data.split_valid_share: must leave the sum with data.split_train_share "
+            f"({train!r}) at most 1, received {valid!r}"
+        )
+    gap = data.split_gap_seconds
+    if not 0.0 <= gap < math.inf:
+        faults.append(f"data.split_gap_seconds: must be 0 or more, and finite, received {gap!r}")
+    if gap and data.split != "temporal":
+        faults.append(
+            f"data.split_gap_seconds: must be 0 unless data.split is 'temporal', received {gap!r}"
+        )
     return faults
 
 

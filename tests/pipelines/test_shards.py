@@ -43,7 +43,7 @@ def test_a_partition_becomes_its_shards_and_what_is_added_up(tmp_path):
     sizes = pipeline | "Sizes" >> beam.Create([(1, 1), (0, 2)])
     names = pipeline | "Names" >> beam.Create([["other", "view"]])
     cuts = pipeline | "Cuts" >> beam.Create([None])
-    writing = WriteShards(str(tmp_path), 9, settings, JobProgress("none"))
+    writing = WriteShards(str(tmp_path), 9, settings, JobProgress("none"), "none")
     made = (
         pipeline
         | "Parts" >> beam.Create(parts)
@@ -56,6 +56,7 @@ def test_a_partition_becomes_its_shards_and_what_is_added_up(tmp_path):
     assert found == {
         "exact duplicates": 0, "near duplicates": 0, "repeats dropped": 2, "users": 3,
         "train": 5, "valid": 2, "test": 2, "events of users without training": 0, "windows": 3,
+        "events in the gap": 0, "events of cold items": 0, "events of cold users": 0,
     }  # fmt: skip
     for name, records in (
         ("train", [2, 1]),

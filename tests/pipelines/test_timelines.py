@@ -1,64 +1,14 @@
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from timelines_world import MAX_HISTORY, Columns, batch_of, kept_by_hand, logs, timelines_of
 
 from pipelines.timelines import encode_records, sort_timelines, split_sizes
 from tfrs_mm.data.splits import cut_moments, leave_one_out, temporal
 
-MAX_HISTORY = 4
-NAMES = ["user_id", "event", "item", "time", "untimed", "position"]
-# (user, event, item, time); few of each, so that ties and repeats are the rule.
-logs = st.lists(
-    st.tuples(st.sampled_from("pqr"), st.sampled_from("xy"), st.integers(1, 9), st.integers(0, 6)),
-    max_size=50,
-)
 
-
-class Columns:
-    """Stands where the records are encoded, and keeps them as lists instead."""
-
-    def __init__(self) -> None:
-        self.window = self.query = self
-
-    def encode_columns(self, columns: dict) -> list[dict]:
-        def cells(column):
-            if not hasattr(column, "splits"):
-                return column.tolist()
-            pairs = zip(column.splits[:-1], column.splits[1:], strict=True)
-            return [column.values[a:b].tolist() for a, b in pairs]
-
-        return [
-            dict(zip(columns, row, strict=True))
-            for row in zip(*map(cells, columns.values()), strict=True)
-        ]
-
-
-def batch_of(events: list[tuple], positions: list[int]) -> pa.RecordBatch:
-    users, names, items, times = zip(*events, strict=True) if events else ([], [], [], [])
-    arrays = [
-        pa.array(users, pa.string()), pa.array(names, pa.string()), pa.array(items, pa.int64()),
-        pa.array(map(float, times), pa.float64()), pa.array([False] * len(events), pa.bool_()),
-        pa.array(positions, pa.int64()),
-    ]  # fmt: skip
-    return pa.RecordBatch.from_arrays(arrays, NAMES)
-
-
-def timelines_of(events: list[tuple]):
-    return sort_timelines([batch_of(events, list(range(len(events))))])
-
-
-def kept_by_hand(events: list[tuple]) -> dict[str, list[tuple]]:
-    """The events of each user in order, without repeats."""
-    kept: dict[str, list[tuple]] = {}
-    for user, name, item, time in sorted(events, key=lambda event: event[3]):  # stable
-        own = kept.setdefault(user, [])
-        if item not in [event[1] for event in own]:
-            own.append((name, item, time))
-    return kept
-
-
+@settings(deadline=None)
 @given(logs)
 def test_timelines_are_sorted_and_hold_each_item_the_first_time(events):
     timelines = timelines_of(events)
@@ -79,6 +29,7 @@ def test_timelines_are_sorted_and_hold_each_item_the_first_time(events):
         assert found == kept[user]
 
 
+@settings(deadline=None)
 @given(logs, st.randoms())
 def test_the_order_in_which_batches_arrive_means_nothing(events, random):
     whole = timelines_of(events)
@@ -112,6 +63,7 @@ def records_of(events: list[tuple], kind: str):
 
 
 @pytest.mark.parametrize("kind", ["leave_one_out", "temporal"])
+@settings(deadline=None)
 @given(events=logs)
 def test_every_event_is_asked_or_learnt_once_and_no_history_knows_its_future(kind, events):
     timelines, split, records = records_of(events, kind)

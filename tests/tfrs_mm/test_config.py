@@ -133,3 +133,22 @@ def test_spans_of_time_are_checked():
         "data.session_gap_minutes: must be 0 or more, and finite, received -0.5",
     ):
         assert text in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fault"),
+    [
+        ({"cold_item_share": 1.0}, "cold_item_share: must be at least 0 and below 1, received 1.0"),
+        ({"cold_user_share": -0.1}, "cold_user_share: must be at least 0 and below 1"),
+        ({"split_train_share": 0.0}, "split_train_share: must be above 0 and at most 1"),
+        (
+            {"split_train_share": 0.95},
+            r"split_valid_share: must leave the sum .* \(0.95\) at most 1",
+        ),
+        ({"split_gap_seconds": 5}, "split_gap_seconds: must be 0 unless data.split is 'temporal'"),
+        ({"split_gap_seconds": -5, "split": "temporal"}, "split_gap_seconds: must be 0 or more"),
+    ],
+)
+def test_splits_that_make_no_sense_are_refused(overrides, fault):
+    with pytest.raises(UserError, match=rf"data\.{fault}"):
+        Config().with_overrides({f"data.{name}": value for name, value in overrides.items()})

@@ -107,9 +107,7 @@ def preprocess(
     with whole_directory(output_dir, overwrite=overwrite) as folder:
         behaviour_report = behaviour.run(source, folder, config, beam_options)
         sample = MediaSample(source, config)
-        encoders, notes = prepare_encoders(
-            config, weights_dir, folder / "encoders", sample, source
-        )
+        encoders, notes = prepare_encoders(config, weights_dir, folder / "encoders", sample, source)
         for note in notes:
             say(note)
         infos = {modality: read_source(path) for modality, path in encoders.items()}
@@ -180,9 +178,7 @@ def _encoders(config: Config) -> list[pathlib.Path]:
     """The descriptions of the user's own encoders."""
     from tfrs_mm.encoder_folder import DESCRIPTION
 
-    every: list[EncoderConfig] = [
-        getattr(config.encoders, modality.value) for modality in Modality
-    ]
+    every: list[EncoderConfig] = [getattr(config.encoders, modality.value) for modality in Modality]
     paths = [pathlib.Path(s.file) / DESCRIPTION for s in every if s.kind == "saved_model"]
     return [path for path in paths if path.is_file()]
 

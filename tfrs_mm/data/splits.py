@@ -10,8 +10,12 @@ import dataclasses
 import numpy as np
 
 TRAIN, VALID, TEST = 0, 1, 2
+# Events that are neither learnt from nor asked for: those of the gap before a temporal cut, those
+# of items that are held out of training, and those of users who are.
+GAP, COLD_ITEM, COLD_USER = 3, 4, 5
 _MIN_EVENTS = 3  # a user with fewer events is only learnt from
-_CUTS = (0.8, 0.9)  # shares of the events before validation and before test
+_SHARES = (0.8, 0.1)  # of the events, that train and that validate
+_DECIMALS = 9  # of a sum of shares: 0.7 and 0.1 are 0.8, whatever floats make of it
 
 
 def leave_one_out(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -48,9 +52,10 @@ class Moment:
 END = Moment(np.inf, 0)
 
 
-def cut_moments(times: np.ndarray, positions: np.ndarray) -> tuple[Moment, Moment]:
-    """Where validation and test begin: the first 80% of events by time train, the next 10%
-    validate.
+def cut_moments(
+    times: np.ndarray, positions: np.ndarray, shares: tuple[float, float] = _SHARES
+) -> tuple[Moment, Moment]:
+    """Where validation and test begin: the first events by time train, the next ones validate.
 
     Selects instead of sorting: linear in time, and about as much memory again as the arguments
     take.
@@ -58,8 +63,10 @@ def cut_moments(times: np.ndarray, positions: np.ndarray) -> tuple[Moment, Momen
     Args:
         times: `[events]` seconds, in any order.
         positions: `[events]` distinct places in the input; they break ties in time.
+        shares: of the events, that train and that validate.
     """
-    ranks = (int(len(times) * share) for share in _CUTS)
+    train, valid = shares
+    ranks = (int(len(times) * share) for share in (train, round(train + valid, _DECIMALS)))
     valid, test = (_moment_at(times, positions, rank) for rank in ranks)
     return valid, test
 
@@ -81,6 +88,22 @@ def temporal(times: np.ndarray, positions: np.ndarray, cuts: tuple[Moment, Momen
         TEST,
         np.where(cuts[0].is_reached(times, positions), VALID, TRAIN),
     ).astype(np.int8)
+
+
+def leave_gap(
+    split: np.ndarray, times: np.ndarray, cuts: tuple[Moment, Moment], seconds: float
+) -> np.ndarray:
+    """The temporal split with a gap before validation and before test.
+
+    Args:
+        split: `[events]` of `TRAIN`, `VALID` or `TEST`.
+        times: `[events]` seconds.
+        cuts: where validation and test begin.
+        seconds: events less than that before a cut, and of the part before it, are `GAP`.
+    """
+    near = [cut.time - times < seconds for cut in cuts]
+    learnt, asked = split == TRAIN, split == VALID
+    return np.where(learnt & (near[0] | near[1]) | asked & near[1], np.int8(GAP), split)
 
 
 @dataclasses.dataclass(frozen=True)
