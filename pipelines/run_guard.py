@@ -7,15 +7,18 @@ Here each becomes what it is: the interrupt, or one line for the user.
 
 import contextlib
 import logging
+import os
+import pathlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from tfrs_mm.errors import UserError, full_disk
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_WORKER_MODULE = b"apache_beam.runners.worker.sdk_worker_main"
 _WORKER_THREAD = "run_worker"  # Beam's name for a thread that waits for a worker process
 # How Beam says that a worker is gone: at once, or by the first thing that it does not answer.
 _DEATHS = ("Worker subprocess exited with return code", "Channel closed prematurely")
@@ -37,7 +40,12 @@ def guarded() -> Iterator[None]:
         KeyboardInterrupt: the process was told to stop; or what its own handler of that raises.
     """
     broken: list[BaseException] = []
-    with _signals_kept(broken), _deaths_kept(broken), _told_once(broken):
+    with (
+        _wait_ended() as end_wait,
+        _signals_kept(broken, end_wait),
+        _deaths_kept(broken, end_wait),
+        _told_once(broken),
+    ):
         try:
             yield
         except BaseException as error:
@@ -58,7 +66,7 @@ def _fault_of(error: BaseException) -> UserError | None:
 
 
 @contextlib.contextmanager
-def _signals_kept(broken: list[BaseException]) -> Iterator[None]:
+def _signals_kept(broken: list[BaseException], end_wait: Callable[[], None]) -> Iterator[None]:
     """Keeps what the handlers of signals raise while the block lasts."""
     former: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
@@ -73,6 +81,7 @@ def _signals_kept(broken: list[BaseException]) -> Iterator[None]:
             former[number](number, frame)
         except BaseException as raised:
             broken.append(raised)
+            end_wait()
             raise
 
     # What is left to the system stays so.
@@ -91,29 +100,60 @@ def _signals_kept(broken: list[BaseException]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deaths_kept(broken: list[BaseException]) -> Iterator[None]:
-    """Keeps the death of a worker process, and ends the wait for it."""
-    former, finished = threading.excepthook, threading.Event()
-    waiting = threading.current_thread()
-
-    def interrupt() -> None:
-        # Signals reach the main thread alone, and nothing else wakes one that waits for a lock.
-        if waiting is threading.main_thread() and not finished.wait(_SECONDS_TO_NOTICE):
-            signal.pthread_kill(waiting.ident, signal.SIGINT)
+def _deaths_kept(broken: list[BaseException], end_wait: Callable[[], None]) -> Iterator[None]:
+    """Keeps the death of a worker process."""
+    former = threading.excepthook
 
     def hook(failed: threading.ExceptHookArgs) -> None:
         if failed.thread is None or failed.thread.name != _WORKER_THREAD:
             former(failed)
         elif not broken:
             broken.append(UserError(_OF_DEATH.format(detail=failed.exc_value)))
-            threading.Thread(target=interrupt, name="end_wait", daemon=True).start()
+            end_wait()
 
     threading.excepthook = hook
     try:
         yield
     finally:
-        finished.set()
         threading.excepthook = former
+
+
+@contextlib.contextmanager
+def _wait_ended() -> Iterator[Callable[[], None]]:
+    """What ends the block where Beam, once a job is broken, waits for workers that never answer."""
+    waiting, finished = threading.current_thread(), threading.Event()
+
+    def end() -> None:
+        if finished.wait(_SECONDS_TO_NOTICE):
+            return
+        for worker in _workers():
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                os.kill(worker, signal.SIGKILL)
+        # Signals reach the main thread alone, and nothing else wakes one that waits for a lock.
+        if waiting is threading.main_thread() and not finished.is_set():
+            signal.pthread_kill(waiting.ident, signal.SIGINT)
+
+    try:
+        yield lambda: threading.Thread(target=end, name="end_wait", daemon=True).start()
+    finally:
+        finished.set()
+
+
+def _workers() -> list[int]:
+    """The worker processes that Beam started for this one, each below a shell of its own."""
+    parents, commands = {}, {}
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended while it was looked at
+            commands[int(entry.name)] = (entry / "cmdline").read_bytes()
+            parents[int(entry.name)] = int(
+                (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            )
+    ours = os.getpid()
+    return [
+        process
+        for process, parent in parents.items()
+        if _WORKER_MODULE in commands[process] and ours in (parent, parents.get(parent))
+    ]
 
 
 @contextlib.contextmanager
