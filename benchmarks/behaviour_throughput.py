@@ -18,6 +18,7 @@ Run it by hand: `python benchmarks/behaviour_throughput.py`, once more with `--s
 
 import argparse
 import collections
+import dataclasses
 import hashlib
 import pathlib
 import shutil
@@ -40,7 +41,7 @@ VOCABULARIES = ("items", "users", "events")
 LEFT_OUT = ("data.statistics=false", "data.transition_window=0")
 
 _SCALES = (1, 2, 4, 8)
-_FEW_EVENTS = 1_000  # of the log that start-up is measured with
+_FEW_EVENTS, _FEW_USERS = 1_000, 100  # of the log that start-up is measured with
 _SPEED_UP, _OVER_POLARS, _EXPONENT = 10.0, 4.0, 1.1  # targets
 
 
@@ -88,20 +89,32 @@ def compare(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
     log = write_log(
         folder / "log", arguments.events, arguments.users, arguments.items, arguments.seed
     )
+    few = write_log(folder / "few", _FEW_EVENTS, _FEW_USERS, arguments.items, arguments.seed)
     runs: dict[str, list[Run]] = collections.defaultdict(list)
+    start_up: dict[str, list[Run]] = collections.defaultdict(list)
     for repeat in range(arguments.repeats):
         for form in (JOB, ONE_ELEMENT, POLARS, WHOLE):
-            output = folder / form
-            shutil.rmtree(output, ignore_errors=True)
-            runs[form].append(child_runs.run_child(command(form, log, output, arguments.shards)))
-            print(f"{repeat}: {form} {runs[form][-1].seconds:.1f} s", file=sys.stderr, flush=True)
+            for source, of in ((few, start_up), (log, runs)):
+                output = folder / form
+                shutil.rmtree(output, ignore_errors=True)
+                run = child_runs.run_child(command(form, source, output, arguments.shards))
+                of[form].append(run)
+                print(f"{repeat}: {form}, {source.name}: {run.seconds:.1f} s", file=sys.stderr)
     child_runs.print_runs(runs, arguments.events, "events")
+    print(f"of which start-up, the time of {_FEW_EVENTS} events:")
+    child_runs.print_runs(start_up, _FEW_EVENTS, "events")
     same = _say_whether_same({form: written(folder / form) for form in runs})
     speed_up = child_runs.ratios(runs[ONE_ELEMENT], runs[JOB])
     over_polars = child_runs.ratios(runs[JOB], runs[POLARS])
-    print(f"one element an event / job: {child_runs.spread(speed_up)}")
-    print(f"job / Polars: {child_runs.spread(over_polars)}")
-    print(f"whole job / job: {child_runs.spread(child_runs.ratios(runs[WHOLE], runs[JOB]))}")
+    working = {form: _without(start_up[form], of) for form, of in runs.items()}
+    for what, above, below in (
+        ("one element an event / job", ONE_ELEMENT, JOB),
+        ("job / Polars", JOB, POLARS),
+        ("whole job / job", WHOLE, JOB),
+    ):
+        whole = child_runs.spread(child_runs.ratios(runs[above], runs[below]))
+        rest = child_runs.spread(child_runs.ratios(working[above], working[below]))
+        print(f"{what}: {whole}; without start-up {rest}")
     value = statistics.median(speed_up)
     met = child_runs.print_figure("behaviour_speed_up", value, _SPEED_UP, value >= _SPEED_UP)
     value = statistics.median(over_polars)
@@ -109,6 +122,14 @@ def compare(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
         "behaviour_time_over_polars", value, _OVER_POLARS, value <= _OVER_POLARS
     )
     return child_runs.print_figure("behaviour_forms_that_differ", not same, 0, same) and met
+
+
+def _without(start_up: list[Run], runs: list[Run]) -> list[Run]:
+    """The runs without the start-up of their turn."""
+    return [
+        dataclasses.replace(run, seconds=run.seconds - idle.seconds)
+        for idle, run in zip(start_up, runs, strict=True)
+    ]
 
 
 def _say_whether_same(made: dict[str, dict[str, str]]) -> bool:
@@ -126,7 +147,7 @@ def _say_whether_same(made: dict[str, dict[str, str]]) -> bool:
 
 def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
     """Runs the job with ever more events and prints what it took; whether the figure is met."""
-    few = write_log(folder / "few", _FEW_EVENTS, 100, arguments.items, arguments.seed)
+    few = write_log(folder / "few", _FEW_EVENTS, _FEW_USERS, arguments.items, arguments.seed)
     start_up = [
         child_runs.run_child(command(JOB, few, folder / f"of few {repeat}", arguments.shards))
         for repeat in range(arguments.repeats)

@@ -25,18 +25,21 @@ from tfrs_mm.schema import Modality
 _ARRAYS_AT_ONCE = 128  # that wait to be encoded in batches
 
 
-def run(input_dir: pathlib.Path, encoder: pathlib.Path, output: pathlib.Path) -> dict[str, float]:
+def run(
+    input_dir: pathlib.Path, encoder: pathlib.Path, output: pathlib.Path, config: Config
+) -> dict[str, float]:
     """Writes the embeddings; what decoding and encoding took, in seconds, and how many items.
 
     Args:
         input_dir: holds `items.csv` and what it names.
         encoder: the folder of an exported encoder.
         output: takes `item_ids` and `embeddings`.
+        config: the section `encoders` is used.
     """
     folder = EncoderFolder.read(encoder)
-    config = getattr(Config().encoders, folder.modality.value)
-    decode = decoder_of(folder.modality, folder.input_shape, MediaFiles.of(input_dir), config)
-    handler = EncoderHandler(folder, config.batch_size)
+    settings = getattr(config.encoders, folder.modality.value)
+    decode = decoder_of(folder.modality, folder.input_shape, MediaFiles.of(input_dir), settings)
+    handler = EncoderHandler(folder, settings.batch_size)
     model = handler.load_model()
     item_ids, embeddings = [], []
     took = {"decode": 0.0, "encode": 0.0, "encode in batches": 0.0}
@@ -69,7 +72,7 @@ def run(input_dir: pathlib.Path, encoder: pathlib.Path, output: pathlib.Path) ->
 
 
 def _cells(input_dir: pathlib.Path, modality: Modality) -> list[tuple[str, str]]:
-    columns = ("title", "description", "image_path", "audio_path", "video_path")
+    columns = (ITEM_ID, "title", "description", "image_path", "audio_path", "video_path")
     return [
         (item_id, cell)
         for batch in read_rows(str(input_dir / "items.csv"), columns)
@@ -87,7 +90,7 @@ def main() -> None:
     parser.add_argument("--encoder", type=pathlib.Path, required=True, metavar="DIR")
     parser.add_argument("--output", type=pathlib.Path, required=True, metavar="FILE")
     arguments = parser.parse_args()
-    print(json.dumps(run(arguments.input, arguments.encoder, arguments.output)))
+    print(json.dumps(run(arguments.input, arguments.encoder, arguments.output, Config())))
 
 
 if __name__ == "__main__":
