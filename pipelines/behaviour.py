@@ -15,12 +15,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines import job_progress, records
+from pipelines import job_progress
 from pipelines.behaviour_steps import BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR, add_steps
+from pipelines.checked_events import EVENT_REJECTS, Base, Logs
+from pipelines.event_store import write_description
 from pipelines.input_check import former_statistics, judge, statistics_of
 from pipelines.input_folder import AnyFolder, InputFolder
 from pipelines.item_vocabularies import write_item_vocabularies
 from pipelines.job_report import check_report, report_of
+from pipelines.log_files import find_files
 from pipelines.runners import new_pipeline, run_pipeline
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, load_config
@@ -38,6 +41,7 @@ def run(
     output_dir: str | os.PathLike[str],
     config: Config,
     beam_args: Sequence[str] = (),
+    base_dir: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Writes `vocabulary/`, `behaviour/` and `rejects/` below `output_dir`.
 
@@ -46,34 +50,42 @@ def run(
         output_dir: exists; the caller makes it appear whole.
         config: the section `data` is used.
         beam_args: options for Beam.
+        base_dir: the data folder of a former run to go on from: logs that it has read are not read
+            again, and what has a row keeps it.
 
     Returns:
         What `behaviour/report.json` says: counters, sizes of the splits, and seconds.
 
     Raises:
-        UserError: the input is at fault, or too large a share of it, or `data.anomaly_stop` is set
-            and it has anomalies that are errors.
+        UserError: the input or the base is at fault, or too large a share of it, or
+            `data.anomaly_stop` is set and it has anomalies that are errors.
     """
     started = time.monotonic()
     settings = config.data
     folder, output_dir = InputFolder.of(input_dir), pathlib.Path(output_dir).resolve()
-    files = records.find_files(folder, settings)
+    base = Base.read(pathlib.Path(base_dir), settings) if base_dir is not None else None
+    logs = Logs.of(find_files(folder, settings), base)
     former = former_statistics(settings)
     for name in (BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR):
         (output_dir / name).mkdir(exist_ok=True)
+    if settings.keep_events:
+        write_description(output_dir / BEHAVIOUR_DIR, logs.sizes, settings)
     rejects_dir = output_dir / REJECTS_DIR
     catalogue = write_item_vocabularies(
-        folder, output_dir / VOCABULARY_DIR, rejects_dir / "items.jsonl", settings
+        folder,
+        output_dir / VOCABULARY_DIR,
+        rejects_dir / "items.jsonl",
+        settings,
+        base.vocabulary_dir if base else None,
     )
     if settings.events:
         write_event_weights(output_dir / VOCABULARY_DIR, weights_of(settings.events))
     pipeline = new_pipeline(beam_args)
-    logs = [(place, file.path, file.name) for place, file in enumerate(files)]
     statistics = None
-    if settings.statistics:
+    if settings.statistics and logs.new:
         items_path = output_dir / VOCABULARY_DIR / "items.txt"
         statistics = statistics_of(
-            folder, files, output_dir / BEHAVIOUR_DIR, items_path, catalogue["items"], settings
+            folder, logs.new, output_dir / BEHAVIOUR_DIR, items_path, catalogue["items"], settings
         )
     with (
         job_progress.shown("write shards", settings.shards, "shards") as written,
@@ -84,10 +96,8 @@ def run(
         )
         result = run_pipeline(pipeline)
     report = {**report_of(result), **catalogue, "seconds": round(time.monotonic() - started, 1)}
-    check_report(
-        result, report, settings, [name for *_, name in logs], rejects_dir / "events.jsonl"
-    )
-    if settings.statistics:
+    check_report(result, report, settings, list(logs.places), rejects_dir / EVENT_REJECTS)
+    if statistics is not None:
         report["anomalies"] = judge(output_dir / BEHAVIOUR_DIR, report, former, settings)
     write_json(output_dir / BEHAVIOUR_DIR / "report.json", report)
     return report
@@ -141,6 +151,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DATA",
         help="a former data folder to compare with; as data.anomaly_previous",
     )
+    parser.add_argument(
+        "--base", metavar="DATA", help="a former data folder to go on from with new logs"
+    )
     arguments, beam_args = parser.parse_known_args(argv)
     try:
         config = load_config(arguments.config, arguments.set)
@@ -150,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             termination_raised(),
             whole_directory(arguments.output, overwrite=arguments.overwrite) as output,
         ):
-            report = run(arguments.input, output, config, beam_args)
+            report = run(arguments.input, output, config, beam_args, arguments.base)
     except UserError as error:
         print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -15,7 +15,7 @@ from pipelines.anomalies import (
 )
 from pipelines.drift import odd_against
 from pipelines.input_folder import InputFile, InputFolder
-from pipelines.records import ITEM_ID, log_columns
+from pipelines.log_files import ITEM_ID, log_columns
 from pipelines.statistics import DESCRIPTION, PATHS, STATISTICS_FILE, TITLE, WriteStatistics
 from pipelines.tables import catalogue_dialect, column_names
 from pipelines.volume import odd_volume

@@ -3,11 +3,12 @@
 import collections
 import json
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from pipelines.id_faults import id_fault
 from pipelines.input_folder import InputFolder
-from pipelines.records import ITEM_ID, id_fault
+from pipelines.log_files import ITEM_ID
 from pipelines.tables import (
     ROW_NUMBER,
     Dialect,
@@ -22,25 +23,36 @@ from tfrs_mm.errors import UserError
 
 REPEATED = "item_id is repeated"
 
+_SHOWN = 3
+
 
 def write_item_vocabularies(
     folder: InputFolder,
     vocabulary_dir: pathlib.Path,
     rejects_path: pathlib.Path,
     settings: DataConfig,
+    former_dir: pathlib.Path | None = None,
 ) -> dict[str, Any]:
     """Writes `items.txt`, one file for each category column that the catalogue has, and the
     rejects.
 
     The first row of a repeated id counts. Category values are ordered by how many items have them,
     then by name. An illegal value of a category costs the item that value only, and is told in the
-    rejects.
+    rejects. Where there is a former run, its ids keep their rows, and new ones follow.
+
+    Args:
+        folder: holds the catalogue.
+        vocabulary_dir: takes the vocabularies.
+        rejects_path: takes what is left out.
+        settings: of the data.
+        former_dir: vocabularies of the run that this one goes on from.
 
     Returns:
         Counters: items, rejected rows, rejected category values, and the category columns found.
 
     Raises:
-        UserError: the catalogue is missing, is no table of items, or holds no item.
+        UserError: the catalogue is missing, is no table of items, holds no item, or lacks one that
+            the former run had.
     """
     table = folder.file(settings.items, "data.items")
     dialect = catalogue_dialect(settings)
@@ -79,10 +91,17 @@ def write_item_vocabularies(
             f"the catalogue {table.path} holds no item. Give one with a usable row below its "
             "header."
         )
-    Vocabulary(tuple(ids)).write(vocabulary_dir / "items.txt")
+    missing = [item_id for item_id in _ids_in(former_dir, "items") if item_id not in ids]
+    if missing:
+        raise UserError(
+            f"the catalogue {table.path} lacks {len(missing)} items of the base, such as "
+            f"{missing[:_SHOWN]}. Keep items in the catalogue that are no longer sold, or make the "
+            "data without a base."
+        )
+    _grow(vocabulary_dir, former_dir, "items", ids)
     for name, counter in counts.items():
         ordered = sorted(counter, key=lambda value, counter=counter: (-counter[value], value))
-        Vocabulary(tuple(ordered)).write(vocabulary_dir / f"{name}.txt")
+        _grow(vocabulary_dir, former_dir, name, ordered)
     _write_lines(rejects_path, rejects)
     return {
         "items": len(ids),
@@ -90,6 +109,19 @@ def write_item_vocabularies(
         "category values rejected": rejected_values,
         "categories": categories,
     }
+
+
+def _grow(
+    vocabulary_dir: pathlib.Path, former_dir: pathlib.Path | None, name: str, ids: Iterable[str]
+) -> None:
+    """Writes a vocabulary: former ids in their order, then those of `ids` that are new."""
+    grown = dict.fromkeys([*_ids_in(former_dir, name), *ids])
+    Vocabulary(tuple(grown)).write(vocabulary_dir / f"{name}.txt")
+
+
+def _ids_in(former_dir: pathlib.Path | None, name: str) -> tuple[str, ...]:
+    path = former_dir / f"{name}.txt" if former_dir else None
+    return Vocabulary.read(path).ids if path is not None and path.is_file() else ()
 
 
 def _records(

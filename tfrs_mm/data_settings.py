@@ -76,6 +76,9 @@ class DataConfig:
     # Whether records hold hour and day of the week (UTC) of what is asked: `context/hour` and
     # `context/weekday`.
     time_features: bool = False
+    # Whether the events as they were read are kept in behaviour/events, so that a later run can go
+    # on from them (--base) instead of reading all logs again.
+    keep_events: bool = True
     shards: int = 4
     time_buckets: int = 64  # popularity is known up to the start of the bucket an event falls into
     max_reject_share: float = 0.2  # more rejected events than this stop the job

@@ -13,7 +13,8 @@ from apache_beam.testing.util import assert_that
 
 from pipelines.input_folder import InputFolder
 from pipelines.job_progress import JobProgress
-from pipelines.records import ReadEvents, find_files, partition_of
+from pipelines.log_files import find_files
+from pipelines.records import ReadEvents, partition_of
 from pipelines.runners import counters, new_pipeline
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary
