@@ -32,8 +32,9 @@ def prepare_encoders(
 
     Raises:
         UserError: a modality's `kind` is `pretrained` and its weights are not installed, or
-            damaged; it is `saved_model` and there is no such encoder; it is `given` and there are
-            no such embeddings.
+            damaged; it is `saved_model` and there is no such encoder; it is `keras_cv` and there is
+            no such backbone, or its weights do not fit; it is `given` and there are no such
+            embeddings.
     """
     found = find_weights(weights_dir)
     folders: dict[Modality, pathlib.Path] = {}
@@ -59,6 +60,8 @@ def prepare_encoders(
             )
         if settings.kind == "saved_model":
             notes.append(_copy_saved_model(modality, settings, folder))
+        elif settings.kind == "keras_cv":
+            notes.append(_export_keras_cv(modality, settings, folder))
         elif settings.kind in ("auto", "pretrained") and name in found:
             _export_pretrained(name, modality, settings, weights_dir, folder)
             notes.append(f"{modality.value}: pretrained {name}")
@@ -122,6 +125,31 @@ def _export_pretrained(
         encoder = EfficientNetImageEncoder(location, settings.size_px)
     export_encoder(
         encoder, folder, name=name, modality=modality, kind="pretrained", weights_sha256=sha256
+    )
+
+
+def _export_keras_cv(modality: Modality, settings: EncoderConfig, folder: pathlib.Path) -> str:
+    """Exports a KerasCV backbone; says what it is, in the note's words."""
+    from tfrs_mm.encoders import KerasCvImageEncoder
+    from tfrs_mm.encoders.base import export_encoder, sha256_of_variables
+
+    encoder = KerasCvImageEncoder(settings, f"encoders.{modality.value}")
+    export_encoder(
+        encoder,
+        folder,
+        name=encoder.backbone_name,
+        modality=modality,
+        kind="keras_cv",
+        weights_sha256=sha256_of_variables(encoder),
+        arguments=encoder.arguments,
+    )
+    weights = (
+        f"weights from {settings.file}"
+        if settings.file
+        else (f"random weights by the seed {settings.random_seed}")
+    )
+    return (
+        f"{modality.value}: KerasCV {encoder.backbone_name} of {encoder.dim} dimensions, {weights}"
     )
 
 

@@ -158,16 +158,20 @@ def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) 
 
 
 def _embeddings_and_encoders(input_dir: pathlib.Path, config: Config) -> list[pathlib.Path]:
-    """The files of given embeddings, and the descriptions of the user's own encoders."""
+    """The files of given embeddings, of the user's own encoders, and of backbones' weights."""
     from pipelines.given import given_files
     from tfrs_mm.encoder_folder import DESCRIPTION
+    from tfrs_mm.projection import PROJECTION
 
     files = []
     for modality in Modality:
         settings: EncoderConfig = getattr(config.encoders, modality.value)
         files += given_files(settings, input_dir)
         if settings.kind == "saved_model":
-            files.append(pathlib.Path(settings.file) / DESCRIPTION)
+            files += [pathlib.Path(settings.file) / name for name in (DESCRIPTION, PROJECTION)]
+        if settings.kind == "keras_cv" and settings.file:
+            path = pathlib.Path(settings.file)
+            files += sorted(path.glob("*")) if path.is_dir() else [path]
     return files
 
 
