@@ -1,5 +1,6 @@
 """Encoders and embeddings that the user brings, from the configuration to the data folder."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from pipelines.describe_encoder import describe_encoder
 from pipelines.given import GivenEmbeddings
+from pipelines.projection_plan import plans_of
 from tfrs_mm.commands.encoders import prepare_encoders
 from tfrs_mm.commands.preprocess import preprocess, sources
 from tfrs_mm.config import Config
@@ -17,7 +19,7 @@ from tfrs_mm.data.tfrecord import find_shards, read_tfrecord
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.encoders import export_projected
 from tfrs_mm.errors import UserError
-from tfrs_mm.projection import Projection
+from tfrs_mm.projection import AffineStep, Projection
 from tfrs_mm.schema import Modality, Schema
 
 
@@ -199,6 +201,23 @@ def test_projected_embeddings_have_their_own_schema(lengths, tmp_path):
         np.testing.assert_array_equal(embeddings[Modality.IMAGE], picture)
         text = embed(inputs=tf.constant(["x" * n]))["embedding"][0]
         np.testing.assert_allclose(embeddings[Modality.TEXT], text, atol=1e-6)
+
+
+def test_an_encoder_is_taken_over_with_its_projection(lengths, tmp_path):
+    shutil.copytree(lengths, tmp_path / "mine")
+    fingerprint = EncoderFolder.read(lengths).fingerprint
+    step = AffineStep("pca", np.zeros(2), np.ones([2, 1]), np.ones(1), 9, {})
+    written = Projection(Modality.TEXT, fingerprint, (step,))
+    written.write(tmp_path / "mine" / "projection.npz")
+    chosen = config(text__kind="saved_model", text__file=str(tmp_path / "mine"))
+    (tmp_path / "items.csv").write_text("item_id\na\n")
+    before = sources(tmp_path, chosen, tmp_path / "weights")
+    folders, _ = prepared(tmp_path, chosen)
+    plans = plans_of(chosen.encoders, {Modality.TEXT: EncoderFolder.read(folders[Modality.TEXT])})
+    assert plans[Modality.TEXT].stored.fingerprint == written.fingerprint
+    other = dataclasses.replace(step, matrix=np.zeros([2, 1]))
+    Projection(Modality.TEXT, fingerprint, (other,)).write(tmp_path / "mine" / "projection.npz")
+    assert sources(tmp_path, chosen, tmp_path / "weights") != before
 
 
 def test_weights_of_a_backbone_are_what_the_data_folder_was_made_from(tmp_path):
