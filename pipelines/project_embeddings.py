@@ -4,6 +4,9 @@ The principal components of a modality are fitted on the items that have it, can
 on those that have both modalities, behind the principal components where both are asked for. An
 item that lacks one of them goes through the step of the other all the same. The embeddings that are
 cached stay as the encoder made them.
+
+Moments are exact and a step is found once from them, so that bundles and workers do not show in it;
+the last bits of eigenvectors are those of the machine's linear algebra.
 """
 
 import os

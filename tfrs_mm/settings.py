@@ -49,7 +49,8 @@ class EncoderConfig:
     batch_size: int = 32
     # Principal components that are written in place of an embedding, fitted on the job's items; 0
     # writes it as it is. Whitened, each has the variance one, but for `pca_epsilon`, a share of the
-    # largest variance that is added to each before it is divided by.
+    # largest variance that is added to each before it is divided by. The towers' own reduction,
+    # `fusion.reduced_dim`, cannot tell whitened components apart: let it be no smaller.
     pca_dim: int = 0
     pca_whiten: bool = True
     pca_epsilon: float = 1e-6

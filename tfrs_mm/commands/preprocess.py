@@ -5,24 +5,14 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tfrs_mm.artefacts import (
-    fingerprint_file,
-    fingerprint_of,
-    whole_directory,
-    write_json,
-    write_manifest,
-)
+from tfrs_mm.artefacts import read_manifest, whole_directory, write_json, write_manifest
 from tfrs_mm.commands.arguments import add_config, config_of, new_parser
+from tfrs_mm.commands.data_sources import sources
 from tfrs_mm.commands.weights import DEFAULT_WEIGHTS
-from tfrs_mm.config import Config, EncoderConfig
+from tfrs_mm.config import Config
 from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
-
-if TYPE_CHECKING:
-    from pipelines.input_folder import InputFile, InputFolder
-
-_CONFIGURED = ("data", "encoders")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -49,6 +39,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--weights", type=pathlib.Path, default=DEFAULT_WEIGHTS, metavar="DIR",
         help="pretrained encoders, see `tfrs-mm weights`",
     )  # fmt: skip
+    parser.add_argument(
+        "--base", type=pathlib.Path, metavar="DATA",
+        help="a former data folder to go on from: only new logs are read, ids keep their rows, "
+        "encoders stay",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace a data folder")
     add_config(parser)
     parser.set_defaults(run=run, takes_beam_options=True)
@@ -63,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.weights,
         arguments.beam_options,
         overwrite=arguments.overwrite,
+        base_dir=arguments.base,
     )
     print_report(report)
     print(f"data: {arguments.output}")
@@ -76,6 +72,7 @@ def preprocess(
     weights_dir: pathlib.Path,
     beam_options: Sequence[str] = (),
     overwrite: bool = False,
+    base_dir: pathlib.Path | None = None,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
 ) -> dict[str, Any]:
     """Runs both jobs.
@@ -87,6 +84,7 @@ def preprocess(
         weights_dir: of the pretrained encoders.
         beam_options: handed to both jobs.
         overwrite: whether an old data folder may be replaced.
+        base_dir: a former data folder to go on from.
         say: told which encoder was chosen for each modality.
 
     Returns:
@@ -104,10 +102,14 @@ def preprocess(
 
     source = InputFolder.of(input_dir)
     made_from = sources(source, config, weights_dir)
+    if base_dir is not None:
+        made_from["base"] = read_manifest(base_dir, "data")["fingerprint"]
     with whole_directory(output_dir, overwrite=overwrite) as folder:
-        behaviour_report = behaviour.run(source, folder, config, beam_options)
+        behaviour_report = behaviour.run(source, folder, config, beam_options, base_dir)
         sample = MediaSample(source, config)
-        encoders, notes = prepare_encoders(config, weights_dir, folder / "encoders", sample, source)
+        encoders, notes = prepare_encoders(
+            config, weights_dir, folder / "encoders", sample, source, base_dir
+        )
         for note in notes:
             say(note)
         infos = {modality: read_source(path) for modality, path in encoders.items()}
@@ -131,56 +133,6 @@ def preprocess(
         write_json(folder / "config.json", config.to_dict())
         write_manifest(folder, "data", made_from, schema=schema.fingerprint(), notes=notes)
     return {"behaviour": behaviour_report, "media": media_report, "encoders": notes}
-
-
-def sources(
-    input_dir: "str | os.PathLike[str] | InputFolder", config: Config, weights_dir: pathlib.Path
-) -> dict[str, str]:
-    """What a data folder is made from: tables and given embeddings by content, media by name and
-    size, the settings.
-
-    Raises:
-        UserError: the input folder or its catalogue is not there.
-    """
-    from pipelines.input_folder import InputFolder
-
-    folder = InputFolder.of(input_dir)
-    tables = [
-        *folder.files(config.data.interactions, "data.interactions"),
-        folder.file(config.data.items, "data.items"),
-        *_embeddings(folder, config),
-    ]
-    contents = [file.sha256().hex() for file in tables]
-    contents += [fingerprint_file(path) for path in _encoders(config)]
-    listing = [[file.name, file.size_bytes] for file in folder.everything()]
-    weights = [
-        [str(path.relative_to(weights_dir)), path.stat().st_size]
-        for path in sorted(weights_dir.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
-    ]
-    return {
-        "input": fingerprint_of([contents, listing]),
-        # Where embeddings are kept makes no difference to them.
-        "config": config.with_overrides({"encoders.cache_dir": ""}).fingerprint(*_CONFIGURED),
-        "weights": fingerprint_of(weights),
-    }
-
-
-def _embeddings(folder: "InputFolder", config: Config) -> "list[InputFile]":
-    """The files of given embeddings."""
-    from pipelines.given import given_files
-
-    every = (getattr(config.encoders, modality.value) for modality in Modality)
-    return [file for settings in every for file in given_files(settings, folder)]
-
-
-def _encoders(config: Config) -> list[pathlib.Path]:
-    """The descriptions of the user's own encoders."""
-    from tfrs_mm.encoder_folder import DESCRIPTION
-
-    every: list[EncoderConfig] = [getattr(config.encoders, modality.value) for modality in Modality]
-    paths = [pathlib.Path(s.file) / DESCRIPTION for s in every if s.kind == "saved_model"]
-    return [path for path in paths if path.is_file()]
 
 
 def print_report(report: dict[str, Any]) -> None:
