@@ -18,8 +18,10 @@ from typing import Any
 from pipelines import job_progress, records
 from pipelines.behaviour_steps import BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR, add_steps
 from pipelines.input_check import former_statistics, judge, statistics_of
+from pipelines.item_categories import write_item_categories
 from pipelines.item_vocabularies import write_item_vocabularies
 from pipelines.job_report import check_report, report_of
+from pipelines.profile_maker import category_rows
 from pipelines.runners import new_pipeline, run_pipeline
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, load_config
@@ -65,6 +67,8 @@ def run(
     )
     if settings.events:
         write_event_weights(output_dir / VOCABULARY_DIR, weights_of(settings.events))
+    if settings.profiles:
+        write_item_categories(input_dir, output_dir / VOCABULARY_DIR, settings)
     pipeline = new_pipeline(beam_args)
     logs = [
         (place, str(path.resolve()), path.relative_to(input_dir).as_posix())
@@ -113,7 +117,7 @@ def behaviour_features(
             for name in config.data.category_columns
             if (folder / f"{name}.txt").is_file()
         ),
-        *optional_features(config.data),
+        *optional_features(config.data, size("events"), category_rows(folder, config.data)),
     )
 
 
