@@ -21,9 +21,11 @@ from pipelines.checked_events import EVENT_REJECTS, Base, Logs
 from pipelines.event_store import write_description
 from pipelines.input_check import former_statistics, judge, statistics_of
 from pipelines.input_folder import AnyFolder, InputFolder
+from pipelines.item_categories import write_item_categories
 from pipelines.item_vocabularies import write_item_vocabularies
 from pipelines.job_report import check_report, report_of
 from pipelines.log_files import find_files
+from pipelines.profile_maker import category_rows
 from pipelines.runners import new_pipeline, run_pipeline
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, load_config
@@ -80,6 +82,8 @@ def run(
     )
     if settings.events:
         write_event_weights(output_dir / VOCABULARY_DIR, weights_of(settings.events))
+    if settings.profiles:
+        write_item_categories(folder, output_dir / VOCABULARY_DIR, settings)
     pipeline = new_pipeline(beam_args)
     statistics = None
     if settings.statistics and logs.new:
@@ -122,7 +126,7 @@ def behaviour_features(
             for name in config.data.category_columns
             if (folder / f"{name}.txt").is_file()
         ),
-        *optional_features(config.data),
+        *optional_features(config.data, size("events"), category_rows(folder, config.data)),
     )
 
 

@@ -25,6 +25,7 @@ from pipelines.records import (
     UNTIMED,
     USER_ID,
 )
+from pipelines.sorted_timelines import logs_users
 from tfrs_mm.artefacts import whole_file
 from tfrs_mm.config import DataConfig
 
@@ -41,7 +42,8 @@ class Cleaned(NamedTuple):
     """What is left, and what was found.
 
     Attributes:
-        partitions: `(partition, record batches)`, as they came.
+        partitions: `(partition, record batches)`, as they came; negative feedback is still there
+            where `logs_users` says so.
         rejects: one for each robot.
     """
 
@@ -64,13 +66,14 @@ class CleanPartitions(beam.PTransform):
         super().__init__()
         self._path, self._limit = negatives_path, settings.max_events_per_hour
         self._know_negatives = KindRules.of(settings).know_negatives
+        self._keep_negatives = logs_users(settings)
 
     def expand(self, partitions: beam.PCollection) -> Any:
         """See the class."""
         if not (self._know_negatives or self._limit):
             return Cleaned(partitions, partitions.pipeline | "NoRobots" >> beam.Create([]))
         cleaned = partitions | "CleanPartition" >> beam.ParDo(
-            _CleanPartition(self._limit)
+            _CleanPartition(self._limit, self._keep_negatives)
         ).with_outputs(NEGATIVES, REJECTS, main="partitions")
         if self._know_negatives:
             _ = (
@@ -82,8 +85,8 @@ class CleanPartitions(beam.PTransform):
 
 
 class _CleanPartition(beam.DoFn):
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, keep_negatives: bool) -> None:
+        self._limit, self._keep_negatives = limit, keep_negatives
         self._counters = {name: Metrics.counter(NAMESPACE, name) for name in COUNTERS}
 
     def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[Any]:
@@ -109,7 +112,8 @@ class _CleanPartition(beam.DoFn):
         negative = table.column(NEGATIVE).to_numpy() & ~of_robot
         self._counters[NEGATIVES].inc(int(negative.sum()))
         yield TaggedOutput(NEGATIVES, (0, table.filter(pa.array(negative))))
-        yield partition, _filtered(batches, ~(negative | of_robot))
+        gone = of_robot if self._keep_negatives else negative | of_robot
+        yield partition, _filtered(batches, ~gone)
 
 
 def robots_of(users: np.ndarray, times: np.ndarray, untimed: np.ndarray, limit: int) -> np.ndarray:

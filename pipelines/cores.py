@@ -108,7 +108,7 @@ def core_timelines(timelines: Timelines, users: np.ndarray, items: np.ndarray) -
         users: `[users]` bool.
         items: `[num_items + 1]` bool.
     """
-    return timelines.kept(users[timelines.owners] & items[timelines.items], users)
+    return timelines.of(users, items)
 
 
 def _pairs(

@@ -29,7 +29,7 @@ _CLEANED = (
     cleaning.NEGATIVES, cleaning.OF_ROBOTS, cores.EVENTS_OUTSIDE, GAPS, COLD_ITEMS, COLD_USERS,
 )  # fmt: skip
 # Settings that speak of the time of every event, and what turns them off.
-_TIMED = {"session_gap_minutes": "0", "time_features": "false"}
+_TIMED = {"session_gap_minutes": "0", "time_features": "false", "profiles": "false"}
 _SHOWN = 3  # reasons of rejects that an error names, the most frequent ones
 
 

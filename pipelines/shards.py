@@ -13,6 +13,7 @@ from apache_beam.pvalue import TaggedOutput
 from pipelines.extra_columns import ExtraColumns
 from pipelines.item_statistics import summarise_times
 from pipelines.job_progress import JobProgress
+from pipelines.profile_maker import ProfileMaker
 from pipelines.records import NAMESPACE
 from pipelines.splitting import (
     COLD_ITEMS,
@@ -76,13 +77,14 @@ class WriteShards(beam.DoFn):
             num_items: of the vocabulary, the unknown row not counted.
             settings: how to split and how long histories are.
             progress: told of every partition.
-            items_path: the vocabulary of items.
+            items_path: the vocabulary of items; the other vocabularies lie beside it.
             user_rows: what gives users their rows.
         """
         self._folder, self._num_items = pathlib.Path(folder), num_items
         self._settings, self._progress = settings, progress
         self._user_rows = user_rows
         self._rules = SplitRules(settings, items_path)
+        self._profiles = ProfileMaker(settings, pathlib.Path(items_path).parent)
         self._counters = {name: Metrics.counter(NAMESPACE, name) for name in _COUNTERS}
 
     def process(
@@ -102,6 +104,9 @@ class WriteShards(beam.DoFn):
         """
         partition, timelines = element
         split = self._rules.split(timelines, cuts)
+        profiles = None
+        if self._settings.profiles:
+            profiles = self._profiles.of(timelines, event_names, self._rules.cold_items)
         records = encode_records(
             timelines,
             split,
@@ -109,8 +114,9 @@ class WriteShards(beam.DoFn):
             user_rows=self._user_rows.of(partition, timelines.user_ids, sizes),
             event_rows=Vocabulary(tuple(event_names)).rows_of(timelines.event_names),
             max_history=self._settings.max_history,
-            extras=ExtraColumns(timelines, self._settings.time_features),
+            extras=ExtraColumns(timelines, self._settings.time_features, profiles),
             cold_items=self._rules.cold_items,
+            exclude_negatives=self._settings.exclude_negatives,
         )
         paths = [
             self._folder / shard_name(name, partition, self._settings.shards)
@@ -144,7 +150,7 @@ class WriteShards(beam.DoFn):
                 FeatureSpec("user", Owner.USER, Kind.ID, num_users + 1),
                 FeatureSpec("item", Owner.ITEM, Kind.ID, self._num_items + 1),
                 FeatureSpec("event", Owner.CONTEXT, Kind.CATEGORY, num_events + 1),
-                *optional_features(self._settings),
+                *optional_features(self._settings, num_events + 1, self._profiles.category_rows),
             ),
             self._settings.max_history,
         )

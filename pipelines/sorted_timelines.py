@@ -8,10 +8,12 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.duplicates import Pairs, duplicates_of
-from pipelines.records import EVENT, ITEM, POSITION, TIME, UNTIMED, USER_ID
+from pipelines.records import EVENT, ITEM, NEGATIVE, POSITION, TIME, UNTIMED, USER_ID
 from pipelines.sessions import sessions_of
+from pipelines.user_log import EventColumns, UserLog, user_log
 from tfrs_mm.config import DataConfig
 
 _DEFAULTS = DataConfig()
@@ -36,6 +38,7 @@ class Timelines:
         exact_duplicates: events that were left out as such, see `duplicates.py`.
         near_duplicates: likewise.
         sessions: `[events]` int64, from 1 on for each user; None where none are told apart.
+        log: all that the users did; None where nobody asks.
     """
 
     user_ids: list[str]
@@ -50,19 +53,21 @@ class Timelines:
     exact_duplicates: int = 0
     near_duplicates: int = 0
     sessions: np.ndarray | None = None
+    log: UserLog | None = None
 
     @property
     def owners(self) -> np.ndarray:
         """`[events]`, the place of each event's user."""
         return np.repeat(np.arange(len(self.starts)), self.ends - self.starts)
 
-    def kept(self, events: np.ndarray, users: np.ndarray) -> "Timelines":
-        """Some of the events, with those users alone.
+    def of(self, users: np.ndarray, items: np.ndarray) -> "Timelines":
+        """The events of some users with some items.
 
         Args:
-            events: `[events]` bool.
-            users: `[users]` bool; only theirs may be kept.
+            users: `[users]` bool.
+            items: `[num_items + 1]` bool.
         """
+        events = users[self.owners] & items[self.items]
         counts = np.bincount(self.owners[events], minlength=len(users))[users]
         ends = np.cumsum(counts)
         user_ids = [user for user, is_kept in zip(self.user_ids, users, strict=True) if is_kept]
@@ -72,6 +77,7 @@ class Timelines:
             user_ids=user_ids,
             starts=ends - counts,
             ends=ends,
+            log=None if self.log is None else self.log.of(users, items, events),
             **{name: None if c is None else c[events] for name, c in columns.items()},
         )
 
@@ -85,15 +91,20 @@ def sort_timelines(
     """Puts the record batches of a partition together; the order they come in means nothing.
 
     Args:
-        batches: checked ones.
-        settings: how near duplicates lie, and what parts sessions.
+        batches: checked ones; with negative feedback only where `logs_users` says so.
+        settings: how near duplicates lie, what parts sessions, and what else is asked for.
     """
     table = pa.Table.from_batches(list(batches))
+    negative = table.slice(0, 0)
+    if logs_users(settings):
+        negative = table.filter(table.column(NEGATIVE))
+        table = table.filter(pc.invert(table.column(NEGATIVE)))
     users, user_ids = _ranked(table.column(USER_ID))
     events, event_names = _ranked(table.column(EVENT))
     items, times, positions = (table.column(name).to_numpy() for name in (ITEM, TIME, POSITION))
     order = np.lexsort((positions, times, users))
     users, items, times, events = users[order], items[order], times[order], events[order]
+    positions = positions[order]
     untimed = table.column(UNTIMED).to_numpy()[order]
     pairs = Pairs.of(users, items)
     exact, near = duplicates_of(pairs, events, times, untimed, settings.near_duplicate_seconds)
@@ -101,6 +112,12 @@ def sort_timelines(
     if settings.session_gap_minutes:
         sessions = sessions_of(users, times, settings.session_gap_minutes)
     kept = pairs.firsts  # in this order, which is the first in time
+    log = None
+    if logs_users(settings):
+        once = ~(exact | near)
+        columns = (column[once] for column in (users, items, times, positions, events))
+        in_log = (np.cumsum(once) - 1)[kept]
+        log = user_log(EventColumns(*columns), negative, user_ids, in_log, not settings.profiles)
     counts = np.bincount(users[kept], minlength=len(user_ids))
     ends = np.cumsum(counts)
     return Timelines(
@@ -109,7 +126,7 @@ def sort_timelines(
         ends,
         items[kept],
         times[kept],
-        positions[order][kept],
+        positions[kept],
         events[kept],
         event_names,
         # A duplicate is always an item that the user had before.
@@ -117,7 +134,13 @@ def sort_timelines(
         exact_duplicates=int(exact.sum()),
         near_duplicates=int(near.sum()),
         sessions=None if sessions is None else sessions[kept],
+        log=log,
     )
+
+
+def logs_users(settings: DataConfig) -> bool:
+    """Whether timelines carry the log of their users, for which negative feedback is needed."""
+    return settings.profiles or settings.exclude_negatives
 
 
 def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:

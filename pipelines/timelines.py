@@ -6,6 +6,7 @@ Everything works on whole columns; the only loops over users or events are insid
 import numpy as np
 
 from pipelines.extra_columns import ExtraColumns
+from pipelines.seen_items import seen_items
 from pipelines.sorted_timelines import Timelines, sort_timelines
 from pipelines.splitting import LEFT_OUT, known_users, split_sizes
 from tfrs_mm.data.examples import ExamplesSpec, Ragged
@@ -29,6 +30,7 @@ def encode_records(
     max_history: int,
     extras: ExtraColumns | None = None,
     cold_items: np.ndarray | None = None,
+    exclude_negatives: bool = False,
 ) -> dict[str, list[bytes]]:
     """The records of every set.
 
@@ -42,6 +44,7 @@ def encode_records(
         max_history: items of a history that are kept.
         extras: the optional features that `spec` knows; None where it knows none.
         cold_items: `[num_items + 1]` bool, items that stand in no history; None for none.
+        exclude_negatives: whether disliked items are seen ones.
     """
     extras = extras if extras is not None else ExtraColumns(timelines)
     columns = _Columns(timelines, event_rows[timelines.events], extras)
@@ -85,7 +88,7 @@ def encode_records(
                 **columns.history(shown[ranges(newest, lengths)], lengths),
                 "target/item": _ragged(timelines.items[asked], counts[chosen]),
                 "target/time": _ragged(columns.seconds[asked], counts[chosen]),
-                "seen/item": _ragged(timelines.items[ranges(starts, cut - starts)], cut - starts),
+                "seen/item": seen_items(timelines, chosen, cut, exclude_negatives),
                 **moments,
             }
         )

@@ -79,6 +79,16 @@ class DataConfig:
     # Whether the events as they were read are kept in behaviour/events, so that a later run can go
     # on from them (--base) instead of reading all logs again.
     keep_events: bool = True
+    # Whether records hold what the user did before the moment that is asked about, `profile/...`:
+    # events of each kind, events of the last 1, 7 and 30 days, seconds since the last event, and
+    # the heaviest categories. In training windows every position has a profile of its own.
+    profiles: bool = False
+    profile_category: str = ""  # the column of these categories; "" takes the first one found
+    profile_top: int = 5  # categories of a profile
+    profile_half_life_days: float = 30.0  # after which an event counts half for a category
+    # Whether queries list items that the user disliked before as seen, so that they are not
+    # recommended; if the user takes such an item nevertheless, it cannot be found.
+    exclude_negatives: bool = False
     shards: int = 4
     time_buckets: int = 64  # popularity is known up to the start of the bucket an event falls into
     max_reject_share: float = 0.2  # more rejected events than this stop the job

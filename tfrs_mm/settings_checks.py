@@ -25,6 +25,7 @@ def illegal_values(config: "Config") -> list[str]:
         "data.time_buckets": data.time_buckets,
         "data.max_categories": data.max_categories,
         "data.transition_top": data.transition_top,
+        "data.profile_top": data.profile_top,
         "fusion.reduced_dim": config.fusion.reduced_dim,
         "retrieval.dim": retrieval.dim,
         "retrieval.layers": retrieval.layers,
@@ -68,6 +69,19 @@ def illegal_values(config: "Config") -> list[str]:
     for name in ("min_play_seconds", "near_duplicate_seconds", "session_gap_minutes"):
         value = getattr(data, name)
         demand(0.0 <= value < math.inf, f"data.{name}", "0 or more, and finite", value)
+    half_life_days, category = data.profile_half_life_days, data.profile_category
+    demand(
+        0.0 < half_life_days < math.inf,
+        "data.profile_half_life_days",
+        "above 0, and finite",
+        half_life_days,
+    )
+    demand(
+        not category or category in data.category_columns,
+        "data.profile_category",
+        f"one of data.category_columns ({', '.join(data.category_columns)})",
+        category,
+    )
     faults += _anomaly_faults(data)
     demand(math.isfinite(data.min_rating), "data.min_rating", "finite", data.min_rating)
     faults += _log_faults(data)

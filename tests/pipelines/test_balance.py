@@ -1,5 +1,7 @@
 """That every event that was read is counted once, wherever it went."""
 
+import json
+
 import behaviour_world as world
 import numpy as np
 import pytest
@@ -50,6 +52,8 @@ def test_every_event_of_a_messy_log_is_accounted_for(tmp_path, kind, seed):
         assert balance[name] > 0, name
     for name in ("train", "valid", "test"):
         assert balance[name] == len(getattr(made, name))
+    weights = json.loads((made.folder / "vocabulary" / "event_weights.json").read_text())
+    assert weights == {"view": 1.0, "buy": 5.0, "hate": -1.0}
 
 
 def test_duplicates_are_counted_apart_from_repeats(tmp_path):

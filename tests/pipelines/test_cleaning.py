@@ -120,3 +120,15 @@ def test_robots_are_left_out_and_told(tmp_path):
     counted = clean(tmp_path, settings, [], sorted(told, key=str))
     assert counted == {"negative events": 1, "robots": 2, "events of robots": 6}
     assert pq.read_table(tmp_path / "n").column("user_id").to_pylist() == ["a"]
+
+
+def test_negative_feedback_stays_where_users_are_logged(tmp_path):
+    everything = sorted(
+        (row["user_id"], row["item"], row["position"])
+        for _, batches in PARTITIONS
+        for one in batches
+        for row in one.to_pylist()
+    )
+    settings = DataConfig(events=("view=1", "hate=-2"), exclude_negatives=True)
+    assert clean(tmp_path, settings, everything, [])["negative events"] == 4
+    assert pq.read_table(tmp_path / "n").num_rows == 4

@@ -1,7 +1,6 @@
 """Sessions and times of the week in the records of a whole job."""
 
 import datetime
-import json
 
 import behaviour_world as world
 import pytest
@@ -87,14 +86,6 @@ def test_what_is_not_asked_for_changes_no_record(tmp_path):
     assert (plain.train, plain.windows, plain.queries) == (more.train, more.windows, more.queries)
     records = [made.folder / "behaviour" for made in (plain, more)]
     assert {path.name for path in records[0].iterdir()} == {p.name for p in records[1].iterdir()}
-
-
-def test_weights_of_events_are_kept_beside_their_vocabulary(tmp_path):
-    events = [(user, item, name or "view", time) for user, item, name, time in random_hours()]
-    config = world.config_of(events=["view=1", "buy=5", "hate=-2"])
-    made = world.run_job(world.write_input(tmp_path / "in", events), tmp_path / "out", config)
-    written = json.loads((made.folder / "vocabulary" / "event_weights.json").read_text())
-    assert written == {"view": 1.0, "buy": 5.0, "hate": -2.0}
 
 
 def test_sessions_of_events_without_times_are_refused(tmp_path):

@@ -7,12 +7,22 @@ from pipelines.sorted_timelines import Timelines, sort_timelines
 from tfrs_mm.config import DataConfig
 
 MAX_HISTORY = 4
-NAMES = ["user_id", "event", "item", "time", "untimed", "position"]
+NAMES = ["user_id", "event", "item", "time", "untimed", "position", "negative"]
+DISLIKE = "z"  # the kind that is negative feedback
 # (user, event, item, time); few of each, so that ties and repeats are the rule.
 logs = st.lists(
     st.tuples(st.sampled_from("pqr"), st.sampled_from("xy"), st.integers(1, 9), st.integers(0, 6)),
     max_size=50,
 )
+
+# With negative feedback, over a quarter of a day to 54 days.
+mixed_logs = st.lists(
+    st.tuples(
+        st.sampled_from("pq"), st.sampled_from("xyz"), st.integers(1, 6),
+        st.integers(0, 6).map(lambda place: place**3 * 21_600),
+    ),
+    max_size=40,
+)  # fmt: skip
 
 
 class Columns:
@@ -39,7 +49,7 @@ def batch_of(events: list[tuple], positions: list[int]) -> pa.RecordBatch:
     arrays = [
         pa.array(users, pa.string()), pa.array(names, pa.string()), pa.array(items, pa.int64()),
         pa.array(map(float, times), pa.float64()), pa.array([False] * len(events), pa.bool_()),
-        pa.array(positions, pa.int64()),
+        pa.array(positions, pa.int64()), pa.array([name == DISLIKE for name in names], pa.bool_()),
     ]  # fmt: skip
     return pa.RecordBatch.from_arrays(arrays, NAMES)
 

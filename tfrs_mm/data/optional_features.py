@@ -19,12 +19,29 @@ if TYPE_CHECKING:
 
 HISTORY_SESSION = "history/session"  # of each event of a history, also in queries
 HOUR, WEEKDAY = "context/hour", "context/weekday"
+# Of the user: events of each kind, where row 0 is negative feedback; events of the last day, seven
+# and thirty days; seconds since the last event, -1 without any; heaviest categories and weights.
+PROFILE_KINDS, PROFILE_ACTIVITY = "profile/kinds", "profile/activity"
+PROFILE_SECONDS = "profile/seconds_since_last"
+PROFILE_CATEGORIES, PROFILE_WEIGHTS = "profile/categories", "profile/category_weights"
 
-_MOMENTARY = (HOUR, WEEKDAY)  # one value, or vector, for each position of a window and each query
+NUM_SPANS = 3  # of the activity
+
+_VECTORS = (PROFILE_KINDS, PROFILE_ACTIVITY, PROFILE_CATEGORIES, PROFILE_WEIGHTS)
+# A value, or a vector, for each position of a window and for each query.
+_MOMENTARY = (HOUR, WEEKDAY, PROFILE_SECONDS, *_VECTORS)
 
 
-def optional_features(settings: DataConfig) -> tuple[FeatureSpec, ...]:
-    """What the configuration asks for."""
+def optional_features(
+    settings: DataConfig, kind_rows: int, category_rows: int
+) -> tuple[FeatureSpec, ...]:
+    """What the configuration asks for.
+
+    Args:
+        settings: of the data.
+        kind_rows: of the vocabulary of kinds, row 0 included.
+        category_rows: of the categories that profiles speak of, row 0 included; 0 without any.
+    """
     features = []
     if settings.session_gap_minutes:
         features.append(FeatureSpec(HISTORY_SESSION, Owner.CONTEXT, Kind.NUMBER, 0))
@@ -32,6 +49,18 @@ def optional_features(settings: DataConfig) -> tuple[FeatureSpec, ...]:
         features += [
             FeatureSpec(HOUR, Owner.CONTEXT, Kind.CATEGORY, HOUR_ROWS),
             FeatureSpec(WEEKDAY, Owner.CONTEXT, Kind.CATEGORY, WEEKDAY_ROWS),
+        ]
+    if settings.profiles:
+        features += [
+            FeatureSpec(PROFILE_KINDS, Owner.USER, Kind.NUMBER, 0, kind_rows),
+            FeatureSpec(PROFILE_ACTIVITY, Owner.USER, Kind.NUMBER, 0, NUM_SPANS),
+            FeatureSpec(PROFILE_SECONDS, Owner.USER, Kind.NUMBER, 0),
+        ]
+    if settings.profiles and category_rows:
+        top = settings.profile_top
+        features += [
+            FeatureSpec(PROFILE_CATEGORIES, Owner.USER, Kind.CATEGORY, category_rows, top),
+            FeatureSpec(PROFILE_WEIGHTS, Owner.USER, Kind.NUMBER, 0, top),
         ]
     return tuple(features)
 
@@ -57,9 +86,9 @@ def window_fields(schema: Schema, positions: int) -> list[Field]:
 def query_fields(schema: Schema) -> list[Field]:
     """Those of the moment that is asked about."""
     return [
-        Field(f.name, _dtype(f), "scalar", None, _limit(f))
-        if f.width == 1
-        else Field(f.name, _dtype(f), "vector", f.width, _limit(f))
+        Field(f.name, _dtype(f), "vector", f.width, _limit(f))
+        if f.name in _VECTORS
+        else Field(f.name, _dtype(f), "scalar", None, _limit(f))
         for f in momentary(schema)
     ]
 
@@ -72,17 +101,19 @@ def momentary(schema: Schema) -> tuple[FeatureSpec, ...]:
 def by_position(
     parsed: dict[str, "tf.Tensor"], schema: Schema, positions: int
 ) -> dict[str, "tf.Tensor"]:
-    """The parsed window with `[batch, positions, width]` where a position has several values."""
+    """The parsed window with `[batch, positions, width]` where a position has a vector."""
     import tensorflow as tf
 
-    wide = {feature.name: feature.width for feature in momentary(schema) if feature.width > 1}
+    wide = {
+        feature.name: feature.width for feature in momentary(schema) if feature.name in _VECTORS
+    }
     return parsed | {
         key: tf.reshape(parsed[key], [-1, positions, width]) for key, width in wide.items()
     }
 
 
 def _dtype(feature: FeatureSpec) -> str:
-    return "int64"
+    return "float32" if feature.name == PROFILE_WEIGHTS else "int64"
 
 
 def _limit(feature: FeatureSpec) -> int | None:

@@ -17,7 +17,7 @@ HISTORY = {"history/item": [3, 1], "history/time": [50, 60], "history/event": [1
 
 
 def schema_of(**settings: object) -> Schema:
-    return Schema((*PLAIN, *optional_features(DataConfig(**settings))), max_history=3)
+    return Schema((*PLAIN, *optional_features(DataConfig(**settings), 3, 6)), max_history=3)
 
 
 SESSIONS, TIMES = {"session_gap_minutes": 5.0}, {"time_features": True}
@@ -33,7 +33,7 @@ def query_of(**extras: object) -> dict:
 
 
 def test_nothing_is_declared_that_is_not_asked_for():
-    assert optional_features(DataConfig()) == ()
+    assert optional_features(DataConfig(), 3, 6) == ()
     assert optional_keys(schema_of()) == ()
     assert optional_keys(schema_of(**SESSIONS, **TIMES)) == (
         "history/session", "context/hour", "context/weekday",
@@ -70,6 +70,43 @@ def test_queries_have_the_values_of_their_moment(tmp_path):
     assert queries.extras["history/session"].tolist() == [[1, 2, 0]] * 2
     assert queries.extras["context/hour"].tolist() == [5, 5]
     assert queries.take(np.array([1])).extras["context/weekday"].tolist() == [7]
+
+
+PROFILES = {"profiles": True, "profile_top": 2}
+PROFILE = {
+    "profile/kinds": [4, 0, 1], "profile/activity": [0, 1, 2], "profile/seconds_since_last": 99,
+    "profile/categories": [5, 0], "profile/category_weights": [0.5, 0.0],
+}  # fmt: skip
+
+
+def test_profiles_are_vectors_of_the_user(tmp_path):
+    schema = schema_of(**PROFILES)
+    spec = ExamplesSpec(schema)
+    (tmp_path / "behaviour").mkdir()
+    # Of both positions one behind the other.
+    lists = {key: [99] if value == 99 else value for key, value in PROFILE.items()}
+    twice = {key: values * 2 for key, values in lists.items()}
+    window = spec.window.encode(window_of(**twice))
+    write_tfrecord(tmp_path / "behaviour" / shard_name("train", 0, 1), [window])
+    batch = next(iter(window_batches(tmp_path, schema, batch_size=1, seed=1)))
+    query = spec.query.encode(query_of(**PROFILE))
+    write_tfrecord(tmp_path / "behaviour" / shard_name("test", 0, 1), [query])
+    queries = read_queries(tmp_path, schema, "test")
+    for key, values in PROFILE.items():
+        zeros = np.zeros_like(values)
+        np.testing.assert_array_equal(batch[key], [[values, values, zeros, zeros]])
+        np.testing.assert_array_equal(queries.extras[key], [values])
+    assert batch["profile/kinds"].shape == (1, 4, 3)
+    assert queries.extras["profile/category_weights"].dtype == np.float32
+
+
+def test_a_profile_of_one_category_is_a_vector_as_well(tmp_path):
+    schema = schema_of(profiles=True, profile_top=1)
+    profile = PROFILE | {"profile/categories": [5], "profile/category_weights": [0.5]}
+    (tmp_path / "behaviour").mkdir()
+    query = ExamplesSpec(schema).query.encode(query_of(**profile))
+    write_tfrecord(tmp_path / "behaviour" / shard_name("test", 0, 1), [query])
+    assert read_queries(tmp_path, schema, "test").extras["profile/categories"].tolist() == [[5]]
 
 
 def test_a_session_belongs_to_every_event():
