@@ -20,12 +20,12 @@ import argparse
 import collections
 import dataclasses
 import hashlib
+import math
 import pathlib
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
 
 import child_runs
 import numpy as np
@@ -150,8 +150,8 @@ def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
     few = write_log(folder / "few", _FEW_EVENTS, _FEW_USERS, arguments.items, arguments.seed)
     start_up = [
         child_runs.run_child(command(JOB, few, folder / f"of few {repeat}", arguments.shards))
-        for repeat in range(arguments.repeats)
-    ]
+        for repeat in range(arguments.repeats + 1)
+    ][1:]  # the first one also reads libraries from disk
     runs: dict[tuple[int, int], list[Run]] = collections.defaultdict(list)
     for times in _SCALES:
         # More users, not more events of a user: a log that is read for longer grows by both, but
@@ -173,20 +173,24 @@ def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
         peak = max(run.peak_mib for run in of)
         print(f"{times * arguments.events:>10,} events, {shards:>3} shards: {seconds} s, "
               f"{peak:.0f} MiB")  # fmt: skip
-    exponents = list(_exponents(start_up, runs, arguments))
+    idle = min(run.seconds for run in start_up)
+    seconds = [
+        [runs[times, arguments.shards][repeat].seconds for times in _SCALES]
+        for repeat in range(arguments.repeats)
+    ]
+    exponents = [_exponent(np.array(one) - idle) for one in seconds]
+    with_it = [_exponent(np.array(one)) for one in seconds]
     print(f"exponent of the time without start-up: {child_runs.spread(exponents)}")
+    print(f"with it: {child_runs.spread(with_it)}")
     value = statistics.median(exponents)
     return child_runs.print_figure("behaviour_time_exponent", value, _EXPONENT, value <= _EXPONENT)
 
 
-def _exponents(
-    start_up: list[Run], runs: dict[tuple[int, int], list[Run]], arguments: argparse.Namespace
-) -> Iterator[float]:
-    """The slope of log(time - start-up) by log(events), one for each repeat."""
-    idle = statistics.median(run.seconds for run in start_up)
-    for repeat in range(arguments.repeats):
-        seconds = [runs[times, arguments.shards][repeat].seconds - idle for times in _SCALES]
-        yield float(np.polyfit(np.log(_SCALES), np.log(seconds), 1)[0])
+def _exponent(seconds: np.ndarray) -> float:
+    """The slope of log(seconds) by log(events); NaN where a time is lost in the noise."""
+    if (seconds <= 0).any():
+        return math.nan
+    return float(np.polyfit(np.log(_SCALES), np.log(seconds), 1)[0])
 
 
 def main() -> int:
