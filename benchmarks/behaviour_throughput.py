@@ -13,7 +13,9 @@ of one process, so its peak grows with the log; what a worker of any other runne
 partition, and how large it is decides `data.shards`. The growing peak is printed for a fixed number
 of shards and for one that grows with the log.
 
-Run it by hand: `python benchmarks/behaviour_throughput.py`, once more with `--scaling`.
+Run it by hand: `python benchmarks/behaviour_throughput.py`, once more with `--scaling`. Options
+that are not its own go to Beam, in both forms that use it, such as `--direct_num_workers=2
+--direct_running_mode=multi_threading`.
 """
 
 import argparse
@@ -26,6 +28,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 
 import child_runs
 import numpy as np
@@ -45,9 +48,13 @@ _FEW_EVENTS, _FEW_USERS = 1_000, 100  # of the log that start-up is measured wit
 _SPEED_UP, _OVER_POLARS, _EXPONENT = 10.0, 4.0, 1.1  # targets
 
 
-def command(form: str, log: pathlib.Path, output: pathlib.Path, shards: int) -> list[str]:
+def command(
+    form: str, log: pathlib.Path, output: pathlib.Path, shards: int, beam_args: Sequence[str] = ()
+) -> list[str]:
     """What makes `output` of a log in this form, to be run by Python."""
     folders = ["--input", str(log), "--output", str(output)]
+    if form != POLARS:
+        folders += beam_args
     if form in (JOB, WHOLE):
         settings = [f"data.shards={shards}", *(LEFT_OUT if form == JOB else ())]
         return ["-m", "pipelines.behaviour", *folders, *(f"--set={one}" for one in settings)]
@@ -97,7 +104,9 @@ def compare(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
             for source, of in ((few, start_up), (log, runs)):
                 output = folder / form
                 shutil.rmtree(output, ignore_errors=True)
-                run = child_runs.run_child(command(form, source, output, arguments.shards))
+                run = child_runs.run_child(
+                    command(form, source, output, arguments.shards, arguments.beam)
+                )
                 of[form].append(run)
                 print(f"{repeat}: {form}, {source.name}: {run.seconds:.1f} s", file=sys.stderr)
     child_runs.print_runs(runs, arguments.events, "events")
@@ -149,7 +158,9 @@ def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
     """Runs the job with ever more events and prints what it took; whether the figure is met."""
     few = write_log(folder / "few", _FEW_EVENTS, _FEW_USERS, arguments.items, arguments.seed)
     start_up = [
-        child_runs.run_child(command(JOB, few, folder / f"of few {repeat}", arguments.shards))
+        child_runs.run_child(
+            command(JOB, few, folder / f"of few {repeat}", arguments.shards, arguments.beam)
+        )
         for repeat in range(arguments.repeats + 1)
     ][1:]  # the first one also reads libraries from disk
     runs: dict[tuple[int, int], list[Run]] = collections.defaultdict(list)
@@ -162,7 +173,9 @@ def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
         )  # fmt: skip
         for _ in range(arguments.repeats):
             for shards in dict.fromkeys((arguments.shards, arguments.shards * times)):
-                run = child_runs.run_child(command(JOB, log, folder / "made", shards))
+                run = child_runs.run_child(
+                    command(JOB, log, folder / "made", shards, arguments.beam)
+                )
                 runs[times, shards].append(run)
                 print(f"{times} x, {shards} shards: {run.seconds:.1f} s", file=sys.stderr)
                 shutil.rmtree(folder / "made")
@@ -194,7 +207,7 @@ def _exponent(seconds: np.ndarray) -> float:
 
 
 def main() -> int:
-    """Prints tables, and one line a figure."""
+    """Prints tables, and one line a figure; options that are not its own go to Beam."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -209,7 +222,7 @@ def main() -> int:
     parser.add_argument(
         "--folder", metavar="DIR", help="for the logs; the system's where not given"
     )
-    arguments = parser.parse_args()
+    arguments, arguments.beam = parser.parse_known_args()
     arguments.users = arguments.users or max(arguments.events // 20, 1)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         measure = scale if arguments.scaling else compare
