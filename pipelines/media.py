@@ -35,6 +35,7 @@ from pipelines.read_given import ReadGiven
 from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
 from pipelines.tables import catalogue_dialect, check_below, column_names
+from pipelines.worker_share import WorkerShare, share_of
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, EncoderConfig, load_config
 from tfrs_mm.errors import UserError
@@ -101,6 +102,7 @@ def run(
             sources,
             schema,
             progress,
+            share_of(beam_args, config.encoders.threads),
         )
         result = run_pipeline(pipeline)
     report = report_of(result, schema, time.monotonic() - started)
@@ -133,6 +135,7 @@ def _build(
     sources: Mapping[Modality, Source],
     schema: Schema,
     progress: JobProgress,
+    share: WorkerShare,
 ) -> None:
     """Adds the whole job to the pipeline."""
     categories = [feature.name for feature in schema.categories]
@@ -159,7 +162,7 @@ def _build(
         else:
             settings = _encoder_config(config, modality)
             decoder = decoder_of(modality, source.input_shape, input_dir, settings)
-            embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir)
+            embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir, share)
         embedded = items | f"Embed_{modality.value}" >> embed
         branches[modality.value] = embedded.embeddings
         rejects.append(embedded.rejects)
