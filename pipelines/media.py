@@ -44,6 +44,7 @@ from pipelines.read_given import ReadGiven
 from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
 from pipelines.tables import catalogue_dialect, column_names
+from pipelines.worker_share import WorkerShare, share_of
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, EncoderConfig, load_config
 from tfrs_mm.errors import UserError
@@ -114,6 +115,7 @@ def run(
             plans,
             schema,
             progress,
+            share_of(beam_args, config.encoders.threads),
         )
         result = run_pipeline(pipeline)
     report = report_of(result, schema, time.monotonic() - started)
@@ -152,6 +154,7 @@ def _build(
     plans: Mapping[Modality, ProjectionPlan],
     schema: Schema,
     progress: JobProgress,
+    share: WorkerShare,
 ) -> None:
     """Adds the whole job to the pipeline."""
     categories = [feature.name for feature in schema.categories]
@@ -179,7 +182,7 @@ def _build(
         else:
             settings = _encoder_config(config, modality)
             decoder = decoder_of(modality, source.input_shape, files, settings)
-            embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir)
+            embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir, share)
         embedded = items | f"Embed_{modality.value}" >> embed
         embeddings[modality.value] = embedded.embeddings
         rejects.append(embedded.rejects)
