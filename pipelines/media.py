@@ -32,12 +32,7 @@ from pipelines.media_inputs import (
 )
 from pipelines.media_report import report_of
 from pipelines.project_embeddings import ProjectEmbeddings
-from pipelines.projection_plan import (
-    ProjectionPlan,
-    plans_of,
-    read_projections,
-    schema_of_plans,
-)
+from pipelines.projection_plan import ProjectionPlan, plans_of, schema_of_plans
 from pipelines.read_given import ReadGiven
 from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
@@ -102,16 +97,9 @@ def run(
     pipeline = new_pipeline(beam_args)
     with job_progress.shown("embed media", num_items * len(sources), "media") as progress:
         _build(
-            pipeline,
-            input_dir,
-            output_dir.resolve(),
-            vocabulary_dir,
-            config,
-            sources,
-            plans,
-            schema,
-            progress,
-        )
+            pipeline, input_dir, output_dir.resolve(), vocabulary_dir, config, sources, plans,
+            schema, progress,
+        )  # fmt: skip
         result = run_pipeline(pipeline)
     report = report_of(result, schema, time.monotonic() - started)
     if report["items"] != num_items:
@@ -120,10 +108,8 @@ def run(
             f"{vocabulary_dir / 'items.txt'}. Give the catalogue that the vocabulary was made "
             "from, or run `tfrs-mm preprocess` again."
         )
-    projections = read_projections(output_dir, schema) if plans else {}
-    if projections:
-        project_embeddings.check(projections)
-        report["projections"] = project_embeddings.summary(projections)
+    if plans:
+        report["projections"] = project_embeddings.summary(output_dir, schema)
     found = quality.quality_of(
         output_dir,
         output_dir / ITEMS_DIR,
