@@ -26,11 +26,7 @@ from pipelines.media_inputs import (
 )
 from pipelines.media_report import report_of
 from pipelines.media_steps import ITEMS_DIR, REJECTS, REJECTS_DIR, add_steps
-from pipelines.projection_plan import (
-    plans_of,
-    read_projections,
-    schema_of_plans,
-)
+from pipelines.projection_plan import plans_of, schema_of_plans
 from pipelines.runners import new_pipeline, run_pipeline
 from pipelines.tables import catalogue_dialect, column_names
 from pipelines.worker_share import share_of
@@ -113,10 +109,8 @@ def run(
             f"{vocabulary_dir / 'items.txt'}. Give the catalogue that the vocabulary was made "
             "from, or run `tfrs-mm preprocess` again."
         )
-    projections = read_projections(output_dir, schema) if plans else {}
-    if projections:
-        project_embeddings.check(projections)
-        report["projections"] = project_embeddings.summary(projections)
+    if plans:
+        report["projections"] = project_embeddings.summary(output_dir, schema)
     found = quality.quality_of(
         output_dir,
         output_dir / ITEMS_DIR,

@@ -19,13 +19,13 @@ import numpy as np
 
 from pipelines.fit_moments import FitMoments
 from pipelines.item_records import Embedding
-from pipelines.projection_plan import ProjectionPlan, projection_path
+from pipelines.projection_plan import ProjectionPlan, projection_path, read_projections
 from tfrs_mm.data.canonical import chance_correlation, fit_canonical
 from tfrs_mm.data.exact_moments import Moments
 from tfrs_mm.data.whitening import fit_whitening
 from tfrs_mm.errors import UserError
 from tfrs_mm.projection import CCA, AffineStep, Projection
-from tfrs_mm.schema import Modality
+from tfrs_mm.schema import Modality, Schema
 
 _SHOWN = 5  # strengths of a step
 
@@ -45,29 +45,22 @@ class ProjectEmbeddings(beam.PTransform):
 
     def expand(self, branches: Any) -> Any:
         """See the class."""
-        projected, steps = dict(branches), {}
         fitted = {m: plan for m, plan in self._plans.items() if plan.stored is None}
+        # Embeddings are read several times from here on, and must not be made several times.
+        held = {m.value: branches[m.value] | f"Hold_{m.value}" >> beam.Reshuffle() for m in fitted}
+        projected, steps = {**branches, **held}, {modality: [] for modality in fitted}
         for modality, plan in fitted.items():
-            name = modality.value
-            # Embeddings are read several times from here on, and must not be made several times.
-            projected[name] = branches[name] | f"Hold_{name}" >> beam.Reshuffle()
-            steps[modality] = []
             if plan.pca_dim:
-                step = projected[name] | f"FitWhitening_{name}" >> FitWhitening(plan)
-                steps[modality].append(step)
-                projected[name] = projected[name] | f"Whiten_{name}" >> beam.Map(
-                    _through, beam.pvalue.AsSingleton(step)
+                step = projected[modality.value] | f"FitWhitening_{modality.value}" >> FitWhitening(
+                    plan
                 )
+                _add_step(projected, steps, modality, "Whiten", step)
         for first, second in _pairs(fitted):
             pair = {m.value: projected[m.value] for m in (first.modality, second.modality)}
-            label = "_".join(pair)
-            both = pair | f"FitCanonical_{label}" >> FitCanonical(first, second)
+            both = pair | f"FitCanonical_{'_'.join(pair)}" >> FitCanonical(first, second)
             for place, name in enumerate(pair):
                 step = both | f"TakeStep_{name}" >> beam.Map(_at, place)
-                steps[Modality(name)].append(step)
-                projected[name] = projected[name] | f"Correlate_{name}" >> beam.Map(
-                    _through, beam.pvalue.AsSingleton(step)
-                )
+                _add_step(projected, steps, Modality(name), "Correlate", step)
         for modality, plan in self._plans.items():
             name = modality.value
             if plan.stored is None:
@@ -120,6 +113,21 @@ class FitCanonical(beam.PTransform):
         )
 
 
+def _add_step(
+    projected: dict[str, beam.PCollection],
+    steps: dict[Modality, list[beam.PCollection]],
+    modality: Modality,
+    verb: str,
+    step: beam.PCollection,
+) -> None:
+    """Lets the embeddings of a modality go through one more step."""
+    name = modality.value
+    steps[modality].append(step)
+    projected[name] = projected[name] | f"{verb}_{name}" >> beam.Map(
+        _through, beam.pvalue.AsSingleton(step)
+    )
+
+
 def _pairs(
     plans: Mapping[Modality, ProjectionPlan],
 ) -> Iterator[tuple[ProjectionPlan, ProjectionPlan]]:
@@ -170,26 +178,19 @@ def _store(
     return path
 
 
-def check(projections: Mapping[Modality, Projection]) -> None:
-    """Looks whether what was fitted means anything.
+def summary(output_dir: pathlib.Path, schema: Schema) -> dict[str, Any]:
+    """The lines of `items/report.json`: of each step its items, dimensions and strengths.
+
+    Canonical correlations mean something as far as they exceed those that come by chance.
+
+    Args:
+        output_dir: of the finished job.
+        schema: of its records.
 
     Raises:
         UserError: two modalities were to be correlated that next to no item has both of.
     """
-    for modality, projection in projections.items():
-        for step in projection.steps:
-            if step.kind == CCA and step.items < 2:
-                raise UserError(
-                    f"encoders.cca correlates {modality.value} with {step.settings['with']}, but "
-                    f"{step.items} items have both; at least 2 must. Take the pair out."
-                )
-
-
-def summary(projections: Mapping[Modality, Projection]) -> dict[str, Any]:
-    """The lines of `items/report.json`: of each step its items, dimensions and strengths.
-
-    Canonical correlations mean something as far as they exceed those that come by chance.
-    """
+    projections = read_projections(output_dir, schema)
     sizes = {
         modality.value: len(step.mean)
         for modality, projection in projections.items()
@@ -209,8 +210,18 @@ def summary(projections: Mapping[Modality, Projection]) -> dict[str, Any]:
                 "sum of strengths": round(float(step.strengths.sum()), 4),
             }
             if step.kind == CCA:
-                other = sizes[step.settings["with"]]
-                by_chance = chance_correlation(step.items, len(step.mean), other)
-                line["largest by chance"] = round(by_chance, 4)
+                _check_both(step, modality)
+                other = sizes.get(step.settings["with"])
+                if other is not None:  # a projection that was taken over may have come alone
+                    by_chance = chance_correlation(step.items, len(step.mean), other)
+                    line["largest by chance"] = round(by_chance, 4)
             lines[modality.value].append(line)
     return lines
+
+
+def _check_both(step: AffineStep, modality: Modality) -> None:
+    if step.items < 2:
+        raise UserError(
+            f"encoders.cca correlates {modality.value} with {step.settings['with']}, but "
+            f"{step.items} items have both; at least 2 must. Take the pair out."
+        )

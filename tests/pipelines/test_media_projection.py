@@ -10,6 +10,7 @@ import pytest
 
 from pipelines import media
 from pipelines.given import describe_given
+from pipelines.project_embeddings import summary
 from pipelines.projection_plan import schema_as_written
 from tfrs_mm.artefacts import fingerprint_file
 from tfrs_mm.data.tfrecord import find_shards
@@ -200,6 +201,15 @@ def test_a_projection_that_lies_with_the_encoder_is_applied_as_it_is(catalogue, 
     for row, item in items.items():
         for key in ("image/embedding", "text/embedding"):
             assert again[row][key].tobytes() == item[key].tobytes()
+
+
+def test_a_projection_may_be_taken_over_without_its_partner(finished, tmp_path):
+    output, _, _, schema = finished
+    stored = tmp_path / "encoders" / "text" / "projection.npz"
+    stored.parent.mkdir(parents=True)
+    shutil.copy(output / "encoders" / "text" / "projection.npz", stored)
+    told = summary(tmp_path, schema)
+    assert list(told) == ["text"] and "largest by chance" not in told["text"][0]
 
 
 def test_two_modalities_that_no_item_has_both_of_are_refused(tmp_path):
