@@ -23,8 +23,9 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+EXTRAS["bench"] = ["polars>=2.1,<3"]  # what benchmarks compare with; no part of the library
 TOOLS = ("pytest>=8,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.8,<1")
-EXTRAS["dev"] = sorted({*EXTRAS["all"], *TOOLS})
+EXTRAS["dev"] = sorted({*EXTRAS["all"], *EXTRAS["bench"], *TOOLS})
 
 setup(
     name="tfrs-mm",

@@ -9,27 +9,36 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import AsDict, AsSingleton
 
-from pipelines import records, shards
+from pipelines import shards
+from pipelines.checked_events import (
+    EVENT_REJECTS,
+    REJECTS_DIR,
+    VOCABULARY_DIR,
+    Logs,
+    checked_events,
+    write_event_names,
+)
 from pipelines.cleaning import NEGATIVES_FILE, CleanPartitions
 from pipelines.cores import KeepCore
+from pipelines.event_store import BEHAVIOUR_DIR, WriteEvents
 from pipelines.item_statistics import MergeCounts, TimeEdges
 from pipelines.job_progress import JobProgress
 from pipelines.rejects import WriteRejects
 from pipelines.statistics import CHECKED_BATCHES, PARTITIONS, WriteStatistics
 from pipelines.timelines import Timelines, sort_timelines
 from pipelines.transitions import WriteNeighbours
+from pipelines.user_rows import UserRows
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.catalogue import ItemCounts
 from tfrs_mm.data.item_neighbours import NEIGHBOURS_FILE
 from tfrs_mm.data.splits import Moment, cut_moments
-from tfrs_mm.data.vocabulary import Vocabulary
 
-BEHAVIOUR_DIR, REJECTS_DIR, VOCABULARY_DIR = "behaviour", "rejects", "vocabulary"
+__all__ = ["BEHAVIOUR_DIR", "REJECTS_DIR", "VOCABULARY_DIR", "add_steps"]
 
 
 def add_steps(
     pipeline: beam.Pipeline,
-    logs: list[tuple[int, str, str]],
+    logs: Logs,
     output_dir: pathlib.Path,
     num_items: int,
     settings: DataConfig,
@@ -41,7 +50,7 @@ def add_steps(
 
     Args:
         pipeline: without steps so far.
-        logs: place, path and name of each.
+        logs: of the job.
         output_dir: holds the vocabulary of items, and takes everything else.
         num_items: of the vocabulary, the unknown row not counted.
         settings: of the data.
@@ -51,19 +60,19 @@ def add_steps(
     """
     vocabulary_dir, behaviour_dir = output_dir / VOCABULARY_DIR, output_dir / BEHAVIOUR_DIR
     items_path = str(vocabulary_dir / "items.txt")
-    reading = records.ReadEvents(items_path, settings, read)
-    writing = shards.WriteShards(str(behaviour_dir), num_items, settings, written, items_path)
-    checked = (
-        pipeline
-        | "NameLogs" >> beam.Create(logs)
-        | "SpreadLogs" >> beam.Reshuffle()
-        | "ReadEvents"
-        >> beam.ParDo(reading).with_outputs(records.REJECTS, records.EVENT_NAMES, main="batches")
+    user_rows = UserRows(str(logs.base.vocabulary_dir / "users.txt") if logs.base else "")
+    writing = shards.WriteShards(
+        str(behaviour_dir), num_items, settings, written, items_path, user_rows
     )
+    checked = checked_events(pipeline, logs, items_path, settings, read)
     grouped = checked.batches | "GroupUsers" >> beam.GroupByKey()
     if statistics is not None:
-        inputs = {CHECKED_BATCHES: checked.batches, PARTITIONS: grouped}
+        # Of the new logs alone, as all of the statistics are.
+        fresh = grouped if logs.base is None else checked.fresh | "GroupFresh" >> beam.GroupByKey()
+        inputs = {CHECKED_BATCHES: checked.fresh, PARTITIONS: fresh}
         _ = inputs | "WriteStatistics" >> statistics
+    if settings.keep_events:
+        _ = grouped | "WriteStore" >> WriteEvents(str(behaviour_dir), settings.shards)
     cleaned = grouped | "CleanPartitions" >> CleanPartitions(
         str(behaviour_dir / NEGATIVES_FILE), settings
     )
@@ -72,26 +81,24 @@ def add_steps(
         | "SortTimelines" >> beam.MapTuple(functools.partial(_sort_timelines, settings))
         | "KeepCore" >> KeepCore(num_items, settings)
     )
-    sizes = timelines | "CountUsers" >> beam.MapTuple(_count_users)
-    event_names = (
-        checked[records.EVENT_NAMES]
-        | "DistinctEvents" >> beam.Distinct()
-        | "ListEvents" >> beam.combiners.ToList()
-        | "WriteEvents" >> beam.Map(_write_event_names, str(vocabulary_dir / "events.txt"))
-    )
+    sizes = timelines | "CountUsers" >> beam.MapTuple(functools.partial(_count_users, user_rows))
+    event_names = write_event_names(vocabulary_dir / "events.txt", logs.base, checked.event_names)
     made = timelines | "WriteShards" >> beam.ParDo(
         writing,
         AsDict(sizes),
         AsSingleton(event_names),
         AsSingleton(_cuts(pipeline, timelines, settings)),
     ).with_outputs(shards.TIMES, shards.TRAINING_EVENTS, shards.TRAINING_TIMELINES, shards.USER_IDS)
-    edges = made[shards.TIMES] | "FindTimeEdges" >> beam.CombineGlobally(
-        TimeEdges(settings.time_buckets)
+    # Without defaults: every job that reads a block has shards, and a default costs two stages.
+    edges = (
+        made[shards.TIMES]
+        | "FindTimeEdges"
+        >> beam.CombineGlobally(TimeEdges(settings.time_buckets)).without_defaults()
     )
     _ = (
         made[shards.TRAINING_EVENTS]
         | "CountItems" >> beam.Map(_count_items, num_items, AsSingleton(edges))
-        | "MergeCounts" >> beam.CombineGlobally(MergeCounts(num_items))
+        | "MergeCounts" >> beam.CombineGlobally(MergeCounts(num_items)).without_defaults()
         | "WriteCounts" >> beam.Map(_write_counts, str(behaviour_dir / "item_counts.npz"))
     )
     if settings.transition_window:
@@ -106,11 +113,13 @@ def add_steps(
         made[shards.USER_IDS]
         | "GatherUsers" >> beam.GroupByKey()
         | "WriteUsers"
-        >> beam.MapTuple(functools.partial(_write_users, str(vocabulary_dir / "users.txt")))
+        >> beam.MapTuple(
+            functools.partial(_write_users, user_rows, str(vocabulary_dir / "users.txt"))
+        )
     )
-    rejects_path = output_dir / REJECTS_DIR / "events.jsonl"
+    rejects_path = output_dir / REJECTS_DIR / EVENT_REJECTS
     _ = (
-        (checked[records.REJECTS], cleaned.rejects)
+        (checked.rejects, cleaned.rejects)
         | "JoinRejects" >> beam.Flatten()
         | "WriteRejects" >> WriteRejects(str(rejects_path))
     )
@@ -139,8 +148,8 @@ def _sort_timelines(
     return partition, sort_timelines(batches, settings)
 
 
-def _count_users(partition: int, timelines: Timelines) -> tuple[int, int]:
-    return partition, len(timelines.user_ids)
+def _count_users(user_rows: UserRows, partition: int, timelines: Timelines) -> tuple[int, int]:
+    return partition, len(user_rows.new(timelines.user_ids))
 
 
 def _moments(_: int, timelines: Timelines) -> tuple[int, tuple[np.ndarray, np.ndarray]]:
@@ -164,10 +173,7 @@ def _write_counts(counts: ItemCounts, path: str) -> None:
     counts.write(path)
 
 
-def _write_event_names(names: list[str], path: str) -> list[str]:
-    Vocabulary(tuple(sorted(names))).write(path)
-    return sorted(names)
-
-
-def _write_users(path: str, _: int, parts: Iterable[tuple[int, list[str]]]) -> None:
-    Vocabulary(tuple(user for _, users in sorted(parts) for user in users)).write(path)
+def _write_users(
+    user_rows: UserRows, path: str, _: int, parts: Iterable[tuple[int, list[str]]]
+) -> None:
+    user_rows.write(path, parts)

@@ -17,10 +17,18 @@ from pipelines.table_blocks import Block, BrokenRow, TableFormat, damaged, open_
 NOT_AS_WIDE = "the row has not as many cells as the header"
 
 _FIRST_ROW = 2  # behind the header
+_HEADER_BYTES = 2**16  # read to learn names; Arrow guesses types from all that it is given
 
 
 def _header(path: str, _: Collection[str] = ()) -> list[str]:
-    with open_text(path) as file, _open(file, None, []) as reader:
+    try:
+        return _names(path, _HEADER_BYTES)
+    except pa.ArrowInvalid:  # such as a header that is longer
+        return _names(path, table_blocks.BLOCK_BYTES)
+
+
+def _names(path: str, block_bytes: int) -> list[str]:
+    with open_text(path) as file, _open(file, None, [], block_bytes) as reader:
         return reader.schema.names
 
 
@@ -32,7 +40,10 @@ def _read(path: str, columns: Sequence[str], _: str) -> Iterator[Block]:
         header = _header(path)
         names = [name for name in columns if name in header]
         asked = names or header[:1]  # asked for no column, the reader would give all
-        with open_text(path) as file, _open(file, asked, broken) as reader:
+        with (
+            open_text(path) as file,
+            _open(file, asked, broken, table_blocks.BLOCK_BYTES) as reader,
+        ):
             for batch in reader:
                 # The reader is some blocks ahead, so `broken` may tell of rows behind this batch.
                 waiting = [number for number in waiting if number >= first] + [
@@ -64,7 +75,10 @@ def _numbers(first: int, count: int, left_out: Sequence[int]) -> np.ndarray:
 
 
 def _open(
-    file: io.BufferedReader, columns: list[str] | None, broken: list[BrokenRow]
+    file: io.BufferedReader,
+    columns: list[str] | None,
+    broken: list[BrokenRow],
+    block_bytes: int,
 ) -> csv.CSVStreamingReader:
     def keep(row: csv.InvalidRow) -> str:
         broken.append(BrokenRow(row.number, NOT_AS_WIDE, shortened(row.text)))
@@ -73,7 +87,7 @@ def _open(
     return csv.open_csv(
         file,
         # Without threads rows are numbered; the work is spread over files and partitions instead.
-        read_options=csv.ReadOptions(block_size=table_blocks.BLOCK_BYTES, use_threads=False),
+        read_options=csv.ReadOptions(block_size=block_bytes, use_threads=False),
         parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
         convert_options=csv.ConvertOptions(
             include_columns=columns,

@@ -8,13 +8,13 @@ and what makes an item's text, is decided here.
 import dataclasses
 import functools
 import html
-import os
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.media_files import MediaFiles
 from tfrs_mm.artefacts import fingerprint_of
 from tfrs_mm.config import EncoderConfig
 from tfrs_mm.errors import UserError
@@ -24,7 +24,6 @@ from tfrs_mm.media import (
     decode_image,
     log_mel,
     patches,
-    read_below,
     sample_video,
 )
 from tfrs_mm.media.audio import NUM_MELS, PATCH_FRAMES
@@ -63,22 +62,22 @@ class Decoder:
 def decoder_of(
     modality: Modality,
     input_shape: Sequence[int | None],
-    input_dir: str | os.PathLike[str],
+    files: MediaFiles,
     config: EncoderConfig,
 ) -> Decoder:
     """What turns a cell into the inputs of this encoder.
 
     Args:
-        modality: of the cell: a path below `input_dir`, or the text itself.
+        modality: of the cell: a path of a file, or the text itself.
         input_shape: what the encoder takes, the first axis being the batch.
-        input_dir: the folder that no path may leave.
+        files: where paths lead to.
         config: limits of a file, frames of a film, seconds of a sound.
 
     Raises:
         UserError: no such inputs are made of this modality.
     """
     shape = tuple(input_shape)[1:]
-    read = functools.partial(read_file, input_dir=os.fspath(input_dir), max_bytes=config.max_bytes)
+    read = functools.partial(files.read, max_bytes=config.max_bytes)
     if modality is Modality.TEXT and shape == ():
         read = functools.partial(read_text, max_bytes=config.max_bytes)
         return _decoder(read, text_arrays, {})
@@ -114,11 +113,6 @@ def _decoder(
 ) -> Decoder:
     fingerprint = fingerprint_of([arrays.__name__, settings, _DECODING])
     return Decoder(read, functools.partial(arrays, **settings), fingerprint)
-
-
-def read_file(path: str, input_dir: str, max_bytes: int) -> bytes:
-    """The bytes of a file below `input_dir`."""
-    return read_below(input_dir, path, max_bytes)
 
 
 def read_text(text: str, max_bytes: int) -> bytes:

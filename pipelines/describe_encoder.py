@@ -17,6 +17,7 @@ import numpy as np
 
 from pipelines.decode import decoder_of
 from pipelines.inference import LoadedEncoder
+from pipelines.media_files import MediaFiles
 from tfrs_mm.artefacts import write_json
 from tfrs_mm.config import EncoderConfig
 from tfrs_mm.encoder_folder import DESCRIPTION, EncoderFolder
@@ -97,7 +98,7 @@ def describe_encoder(
 
 
 def _try(encoder: EncoderFolder) -> None:
-    decoder_of(encoder.modality, encoder.input_shape, ".", EncoderConfig())
+    decoder_of(encoder.modality, encoder.input_shape, MediaFiles.of("."), EncoderConfig())
     try:
         embedding = LoadedEncoder(encoder).embed(_zeros(encoder.input_dtype, encoder.input_shape))
     except Exception as error:  # of a foreign graph any type

@@ -7,21 +7,22 @@ content and dimension make the fingerprint that the schema holds.
 
 import collections
 import dataclasses
+import glob
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pipelines.given_arrays import IDS_SUFFIX
 from pipelines.given_blocks import GivenBlock, blocks_of_column, blocks_of_file
+from pipelines.input_folder import AnyFolder, InputFile, InputFolder
 from pipelines.tables import catalogue_dialect, column_names
 from tfrs_mm.artefacts import fingerprint_of, write_json
 from tfrs_mm.config import DataConfig, EncoderConfig
 from tfrs_mm.errors import UserError
-from tfrs_mm.media import MediaError, resolve_below
 from tfrs_mm.schema import Modality
 
 DESCRIPTION = "given.json"
@@ -80,20 +81,20 @@ class GivenEmbeddings:
             ) from error
         return described
 
-    def blocks(self, input_dir: pathlib.Path, data: DataConfig) -> Iterator[GivenBlock]:
+    def blocks(self, folder: AnyFolder, data: DataConfig) -> Iterator[GivenBlock]:
         """Reads the embeddings, see `GivenBlock`."""
-        return _blocks(self.file, self.column, input_dir, data, self.modality)
+        return _blocks(self.file, self.column, folder, data, self.modality)
 
-    def check(self, input_dir: pathlib.Path, data: DataConfig) -> None:
+    def check(self, folder: AnyFolder, data: DataConfig) -> None:
         """Looks whether the embeddings are still those that were described.
 
         Raises:
             UserError: they are not there, or are others.
         """
         if self.file:
-            found = _sha256_of_files(_resolved(self.file, input_dir, self.modality))
+            found = _sha256_of_files(_found(self.file, folder, self.modality))
         else:
-            found, _ = _read_through(self.blocks(input_dir, data))
+            found, _ = _read_through(self.blocks(folder, data))
         if found != self.sha256:
             raise UserError(
                 f"{self.path} was made from other embeddings than {self.source} holds now. "
@@ -104,7 +105,7 @@ class GivenEmbeddings:
 def describe_given(
     modality: Modality,
     settings: EncoderConfig,
-    input_dir: pathlib.Path,
+    input_dir: AnyFolder,
     data: DataConfig,
     folder: pathlib.Path,
 ) -> GivenEmbeddings:
@@ -118,7 +119,7 @@ def describe_given(
         _blocks(settings.file, settings.column, input_dir, data, modality)
     )
     if settings.file:
-        sha256 = _sha256_of_files(_resolved(settings.file, input_dir, modality))
+        sha256 = _sha256_of_files(_found(settings.file, input_dir, modality))
     # Of two lengths that are equally frequent, the smaller: the choice must not be left to chance.
     dim = min(lengths, key=lambda length: (-lengths[length], length), default=0)
     given = GivenEmbeddings(
@@ -135,55 +136,49 @@ def describe_given(
     return given
 
 
-def given_files(settings: EncoderConfig, input_dir: pathlib.Path) -> list[pathlib.Path]:
+def given_files(settings: EncoderConfig, folder: AnyFolder) -> list[InputFile]:
     """The files that given embeddings are read from, besides the catalogue, as far as they are
     there."""
     if settings.kind != "given" or not settings.file:
         return []
-    path = input_dir / settings.file
-    return [file for file in (path, path.with_name(path.stem + IDS_SUFFIX)) if file.is_file()]
+    return _with_ids(settings.file, InputFolder.of(folder), "file")
 
 
 def _blocks(
-    file: str, column: str, input_dir: pathlib.Path, data: DataConfig, modality: Modality
+    file: str, column: str, input_dir: AnyFolder, data: DataConfig, modality: Modality
 ) -> Iterator[GivenBlock]:
+    folder = InputFolder.of(input_dir)
     if file:
-        yield from blocks_of_file(_resolved(file, input_dir, modality))
+        with folder.on_disk(*_found(file, folder, modality)) as path:
+            yield from blocks_of_file(path)
         return
-    table = input_dir / data.items
+    table = folder.file(data.items, "data.items")
     dialect = catalogue_dialect(data)
-    if column not in column_names(table, input_dir, (), dialect, wanted=(column,)):
+    if column not in column_names(table, (), dialect, wanted=(column,)):
         raise UserError(
-            f"encoders.{modality.value}.column is {column!r}, but the table {table} has no such "
-            "column. Name one that it has."
+            f"encoders.{modality.value}.column is {column!r}, but the table {table.path} has no "
+            "such column. Name one that it has."
         )
-    yield from blocks_of_column(table, column, dialect)
+    yield from blocks_of_column(table.path, column, dialect)
 
 
-def _resolved(file: str, input_dir: pathlib.Path, modality: Modality) -> pathlib.Path:
+def _found(file: str, input_dir: AnyFolder, modality: Modality) -> list[InputFile]:
+    """The file, and that of its ids where it has some there."""
+    folder = InputFolder.of(input_dir)
     setting = f"encoders.{modality.value}.file"
-    try:
-        path = resolve_below(input_dir, file)
-    except MediaError as error:
-        raise UserError(
-            f"`{setting}` must lie below the input folder, received {file!r}: {error}. "
-            "Give a path relative to it."
-        ) from error
-    if not path.is_file():
-        raise UserError(
-            f"`{setting}` is {file!r}, but {input_dir} holds no such file. "
-            "Put the embeddings there, or name another one."
-        )
-    return path
+    return [folder.file(file, setting), *_with_ids(file, folder, setting)[1:]]
 
 
-def _sha256_of_files(path: pathlib.Path) -> str:
-    """Of the file, and of the ids beside it where it has some there."""
+def _with_ids(file: str, folder: InputFolder, setting: str) -> list[InputFile]:
+    path = pathlib.PurePosixPath(file)
+    names = (glob.escape(file), glob.escape(str(path.with_name(path.stem + IDS_SUFFIX))))
+    return [found for name in names for found in folder.files(name, setting)]
+
+
+def _sha256_of_files(files: Sequence[InputFile]) -> str:
     digest = hashlib.sha256()
-    for part in (path, path.with_name(path.stem + IDS_SUFFIX)):
-        if part.is_file():
-            with open(part, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+    for file in files:
+        digest.update(file.sha256())
     return digest.hexdigest()
 
 

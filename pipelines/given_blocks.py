@@ -75,7 +75,7 @@ def blocks_of_file(path: pathlib.Path) -> Iterator[GivenBlock]:
         raise UserError(f"{path} cannot be read: {error}. Write the file again.") from error
 
 
-def blocks_of_column(path: pathlib.Path, column: str, dialect: Dialect) -> Iterator[GivenBlock]:
+def blocks_of_column(path: str, column: str, dialect: Dialect) -> Iterator[GivenBlock]:
     """The rows of the catalogue that have an id, numbered as the table's."""
     for batch in read_rows(str(path), (ITEM_ID, column), dialect):
         yield parsed_cells(

@@ -14,17 +14,18 @@ from pipelines.anomalies import (
     read_statistics,
 )
 from pipelines.drift import odd_against
-from pipelines.records import ITEM_ID, REQUIRED
+from pipelines.input_folder import InputFile, InputFolder
+from pipelines.log_files import ITEM_ID, log_columns
 from pipelines.statistics import DESCRIPTION, PATHS, STATISTICS_FILE, TITLE, WriteStatistics
-from pipelines.tables import catalogue_dialect, column_names, log_dialect
+from pipelines.tables import catalogue_dialect, column_names
 from pipelines.volume import odd_volume
 from tfrs_mm.artefacts import write_json
 from tfrs_mm.config import DataConfig
 
 
 def statistics_of(
-    input_dir: pathlib.Path,
-    logs: Sequence[tuple[int, str, str]],
+    folder: InputFolder,
+    files: Sequence[InputFile],
     behaviour_dir: pathlib.Path,
     items_path: pathlib.Path,
     num_items: int,
@@ -33,29 +34,22 @@ def statistics_of(
     """The step that writes the statistics of these logs and of the catalogue.
 
     Args:
-        input_dir: holds the logs and the catalogue.
-        logs: place, path and name of each.
+        folder: holds the logs and the catalogue.
+        files: the logs, in the order of their places.
         behaviour_dir: takes the statistics.
         items_path: the vocabulary of items.
         num_items: of the vocabulary, the unknown row not counted.
         settings: how tables are read and how large summaries may become.
     """
-    dialect = log_dialect(settings)
-    log_columns = dict.fromkeys(
-        name
-        for *_, log in logs
-        for name in column_names(input_dir / log, input_dir, REQUIRED, dialect)
-    )
-    catalogue = input_dir / settings.items
+    columns = dict.fromkeys(name for file in files for name in log_columns(file, settings))
+    catalogue = folder.file(settings.items, "data.items")
     wanted = (TITLE, DESCRIPTION, *PATHS, *settings.category_columns)
-    catalogue_columns = column_names(
-        catalogue, input_dir, (ITEM_ID,), catalogue_dialect(settings), wanted
-    )
+    catalogue_columns = column_names(catalogue, (ITEM_ID,), catalogue_dialect(settings), wanted)
     return WriteStatistics(
         str(behaviour_dir / STATISTICS_FILE),
-        logs,
-        list(log_columns),
-        str(catalogue.resolve()),
+        [file.path for file in files],
+        list(columns),
+        catalogue.path,
         catalogue_columns,
         str(items_path),
         num_items,

@@ -8,7 +8,8 @@ import pathlib
 
 import numpy as np
 
-from pipelines.records import ITEM_ID
+from pipelines.input_folder import InputFolder
+from pipelines.log_files import ITEM_ID
 from pipelines.tables import catalogue_dialect, read_table
 from tfrs_mm.artefacts import whole_file
 from tfrs_mm.config import DataConfig
@@ -39,7 +40,7 @@ def profile_column(vocabulary_dir: pathlib.Path, settings: DataConfig) -> str | 
 
 
 def write_item_categories(
-    input_dir: pathlib.Path, vocabulary_dir: pathlib.Path, settings: DataConfig
+    folder: InputFolder, vocabulary_dir: pathlib.Path, settings: DataConfig
 ) -> None:
     """Writes the rows of each item's categories, where the catalogue has any.
 
@@ -52,7 +53,7 @@ def write_item_categories(
     items = Vocabulary.read(vocabulary_dir / "items.txt")
     values = Vocabulary.read(vocabulary_dir / f"{column}.txt")
     lists: list[np.ndarray | None] = [None] * items.size
-    path = str(input_dir / settings.items)
+    path = folder.file(settings.items, "data.items").path
     for batch, _ in read_table(path, (ITEM_ID, column), catalogue_dialect(settings)):
         cells = batch.column(column).dictionary_encode()
         of_cell = [_rows_of(cell, values, settings) for cell in cells.dictionary.to_pylist()]

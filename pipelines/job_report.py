@@ -16,6 +16,7 @@ from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
 
 REASONS, BALANCE = "reasons", "balance"
+CUT_SHORT = "files cut short"  # told where there are any
 
 _COUNTERS = (
     READ, REJECTED, shards.EXACT, shards.NEAR, shards.REPEATS, WITHOUT_TIME, shards.USERS,
@@ -38,10 +39,12 @@ def report_of(result: PipelineResult) -> dict[str, Any]:
     found = counters(result, records.NAMESPACE)
     # Some runners give None for a counter that stayed at 0.
     counted = {name: found.get(name) or 0 for name in _COUNTERS}
+    cut_short = sorted(counters(result, records.CUT_SHORT))
     return {
         **counted,
         BALANCE: balance_of(counted),
         REASONS: dict(sorted(counters(result, records.REASONS).items())),
+        **({CUT_SHORT: cut_short} if cut_short else {}),
     }
 
 

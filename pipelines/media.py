@@ -17,12 +17,14 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines import catalogue, item_records, job_progress, quality
+from pipelines import catalogue, item_records, job_progress, project_embeddings, quality
 from pipelines.decode import decoder_of
 from pipelines.embed import EmbedModality
 from pipelines.embedding_cache import make_cache_dir
 from pipelines.given import GivenEmbeddings
+from pipelines.input_folder import AnyFolder, InputFolder
 from pipelines.job_progress import JobProgress
+from pipelines.media_files import MediaFiles
 from pipelines.media_inputs import (
     Source,
     checked_vocabularies,
@@ -31,14 +33,22 @@ from pipelines.media_inputs import (
     item_schema,
 )
 from pipelines.media_report import report_of
+from pipelines.project_embeddings import ProjectEmbeddings
+from pipelines.projection_plan import (
+    ProjectionPlan,
+    plans_of,
+    read_projections,
+    schema_of_plans,
+)
 from pipelines.read_given import ReadGiven
 from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
-from pipelines.tables import catalogue_dialect, check_below, column_names
+from pipelines.tables import catalogue_dialect, column_names
 from tfrs_mm.artefacts import whole_directory, write_json
 from tfrs_mm.config import Config, EncoderConfig, load_config
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality, Schema
+from tfrs_mm.termination import exit_code_of, termination_raised
 
 ITEMS_DIR, REJECTS_DIR, VOCABULARY_DIR = "items", "rejects", "vocabulary"
 REPORT = "report.json"
@@ -46,7 +56,7 @@ REJECTS = "media.jsonl"
 
 
 def run(
-    input_dir: str | os.PathLike[str],
+    input_dir: AnyFolder,
     output_dir: str | os.PathLike[str],
     config: Config,
     encoders: Mapping[Modality, str | os.PathLike[str]],
@@ -54,15 +64,16 @@ def run(
     beam_args: Sequence[str] = (),
     vocabulary_dir: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Writes `items/` and `rejects/media.jsonl` below `output_dir`.
+    """Writes `items/`, `rejects/media.jsonl`, and projections, below `output_dir`.
 
     Args:
-        input_dir: holds the catalogue and the files that it names.
+        input_dir: a folder or URL that holds the catalogue and the files that it names.
         output_dir: exists; the caller makes it appear whole.
         config: the sections `data` and `encoders` are used.
         encoders: for each modality of the schema the folder of its exported encoder, or of the
             description of given embeddings.
-        schema: of the item records.
+        schema: of the encoders' embeddings. Where these are projected, records hold others:
+            `projection_plan.schema_as_written` gives their schema.
         beam_args: options for Beam.
         vocabulary_dir: holds items.txt and one file for each category; where not given,
             `vocabulary` below `output_dir`.
@@ -77,27 +88,30 @@ def run(
             they do not fit each other.
     """
     started = time.monotonic()
-    input_dir, output_dir = pathlib.Path(input_dir).resolve(), pathlib.Path(output_dir)
+    folder, output_dir = InputFolder.of(input_dir), pathlib.Path(output_dir)
     vocabulary_dir = pathlib.Path(vocabulary_dir or output_dir / VOCABULARY_DIR).resolve()
     sources = fitting_sources(encoders, schema)
-    check_below(input_dir, config.data.items, "data.items")
-    table = input_dir / config.data.items
-    column_names(table, input_dir, (catalogue.ITEM_ID,), catalogue_dialect(config.data))
+    plans = plans_of(config.encoders, sources)
+    schema = schema_of_plans(schema, plans)
+    table = folder.file(config.data.items, "data.items")
+    column_names(table, (catalogue.ITEM_ID,), catalogue_dialect(config.data))
     num_items = checked_vocabularies(vocabulary_dir, schema)
     for source in sources.values():
         if isinstance(source, GivenEmbeddings):
-            source.check(input_dir, config.data)
+            source.check(folder, config.data)
     for name in (ITEMS_DIR, REJECTS_DIR):
         (output_dir / name).mkdir(exist_ok=True)
     pipeline = new_pipeline(beam_args)
     with job_progress.shown("embed media", num_items * len(sources), "media") as progress:
         _build(
             pipeline,
-            input_dir,
+            folder,
+            table.path,
             output_dir.resolve(),
             vocabulary_dir,
             config,
             sources,
+            plans,
             schema,
             progress,
         )
@@ -105,10 +119,14 @@ def run(
     report = report_of(result, schema, time.monotonic() - started)
     if report["items"] != num_items:
         raise UserError(
-            f"{table} holds {report['items']} of the {num_items} items of "
+            f"{table.path} holds {report['items']} of the {num_items} items of "
             f"{vocabulary_dir / 'items.txt'}. Give the catalogue that the vocabulary was made "
             "from, or run `tfrs-mm preprocess` again."
         )
+    projections = read_projections(output_dir, schema) if plans else {}
+    if projections:
+        project_embeddings.check(projections)
+        report["projections"] = project_embeddings.summary(projections)
     found = quality.quality_of(
         output_dir,
         output_dir / ITEMS_DIR,
@@ -125,11 +143,13 @@ def run(
 
 def _build(
     pipeline: beam.Pipeline,
-    input_dir: pathlib.Path,
+    folder: InputFolder,
+    catalogue_path: str,
     output_dir: pathlib.Path,
     vocabulary_dir: pathlib.Path,
     config: Config,
     sources: Mapping[Modality, Source],
+    plans: Mapping[Modality, ProjectionPlan],
     schema: Schema,
     progress: JobProgress,
 ) -> None:
@@ -143,26 +163,29 @@ def _build(
         *categories,
     ]
     items = pipeline | "ReadItems" >> catalogue.ReadItems(
-        str(input_dir / config.data.items),
+        catalogue_path,
         str(vocabulary_dir / "items.txt"),
         list(dict.fromkeys(columns)),
         catalogue_dialect(config.data),
     )
-    branches, rejects = {"items": items}, [pipeline | "NoRejectsYet" >> beam.Create([])]
+    files = MediaFiles.of(folder, config.encoders.media_roots)
+    embeddings, rejects = {}, [pipeline | "NoRejectsYet" >> beam.Create([])]
     cache_dir = make_cache_dir(config.encoders.cache_dir)
     for modality, source in sources.items():
         if isinstance(source, GivenEmbeddings):
             embed = ReadGiven(
-                source, input_dir, config.data, str(vocabulary_dir / "items.txt"), progress
+                source, folder, config.data, str(vocabulary_dir / "items.txt"), progress
             )
         else:
             settings = _encoder_config(config, modality)
-            decoder = decoder_of(modality, source.input_shape, input_dir, settings)
+            decoder = decoder_of(modality, source.input_shape, files, settings)
             embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir)
         embedded = items | f"Embed_{modality.value}" >> embed
-        branches[modality.value] = embedded.embeddings
+        embeddings[modality.value] = embedded.embeddings
         rejects.append(embedded.rejects)
-    _ = branches | "WriteItems" >> item_records.WriteItems(
+    if plans:
+        embeddings = embeddings | "Project" >> ProjectEmbeddings(plans, output_dir)
+    _ = {"items": items, **embeddings} | "WriteItems" >> item_records.WriteItems(
         str(output_dir / ITEMS_DIR),
         schema,
         config.data.shards,
@@ -193,13 +216,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         sources = encoders_in(arguments.encoders)
         schema = item_schema(arguments.vocabulary, config, sources)
         encoders = {modality: source.path for modality, source in sources.items()}
-        with whole_directory(arguments.output, overwrite=arguments.overwrite) as output:
+        with (
+            termination_raised(),
+            whole_directory(arguments.output, overwrite=arguments.overwrite) as output,
+        ):
             report = run(
                 arguments.input, output, config, encoders, schema, beam_args, arguments.vocabulary
             )
     except UserError as error:
         print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        return exit_code_of(stop)
     print(json.dumps(report, indent=2, ensure_ascii=False))
     return 0
 

@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from pipelines import table_blocks
+from pipelines.input_folder import open_bytes
 from pipelines.table_blocks import Block, TableFormat, damaged
 from tfrs_mm.errors import UserError
 
@@ -54,7 +53,7 @@ FORMAT = TableFormat(
 def _open(path: str) -> Iterator[pq.ParquetFile]:
     # Not buffered ahead: a row group need not fit into memory.
     with (
-        FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file,
+        open_bytes(path) as file,
         pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True) as table,
     ):
         yield table

@@ -4,7 +4,6 @@ Of an item that comes twice the first row counts. What has another length, or ho
 costs the item that modality and goes to the rejects.
 """
 
-import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 from pipelines.catalogue import ITEM_ID, ROW
 from pipelines.given import GivenEmbeddings
 from pipelines.given_blocks import GivenBlock, parsed_cells
+from pipelines.input_folder import InputFolder
 from pipelines.job_progress import JobProgress
 from pipelines.outcomes import MISSING, NOT_FINITE, PRESENT, REJECTS, CountedDoFn, Embedded
 from pipelines.tables import catalogue_dialect
@@ -36,7 +36,7 @@ class ReadGiven(beam.PTransform):
     def __init__(
         self,
         given: GivenEmbeddings,
-        input_dir: pathlib.Path,
+        input_dir: InputFolder,
         data: DataConfig,
         vocabulary_path: str,
         progress: JobProgress,
@@ -97,7 +97,7 @@ class _ReadFile(_GivenDoFn):
     def __init__(
         self,
         given: GivenEmbeddings,
-        input_dir: pathlib.Path,
+        input_dir: InputFolder,
         data: DataConfig,
         vocabulary_path: str,
         progress: JobProgress,

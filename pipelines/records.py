@@ -1,14 +1,12 @@
-"""Event logs as Arrow record batches: found, read in blocks, checked column by column, divided by
-user.
+"""Event logs as Arrow record batches: read in blocks, checked column by column, divided by user.
 
 One element is a record batch, never one event. What is wrong with a row is said in a reject; the
 rest of the batch goes on.
 """
 
-import pathlib
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -19,25 +17,31 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipelines.event_kinds import ANY_KIND, KindRules, read_kinds
 from pipelines.event_times import ANY_TIME, TimeRules, read_times
+from pipelines.id_faults import id_faults
 from pipelines.job_progress import JobProgress
+from pipelines.log_files import (
+    DURATION,
+    EVENT,
+    ITEM_ID,
+    ORDER,
+    RATING,
+    REQUIRED,
+    TIMESTAMP,
+    USER_ID,
+    asked_columns,
+)
 from pipelines.tables import (
-    REPLACEMENT,
     ROW_NUMBER,
     BrokenRow,
-    check_below,
-    column_names,
+    UnreadableTable,
     log_dialect,
     read_table,
 )
 from tfrs_mm.config import DataConfig
-from tfrs_mm.data.vocabulary import Vocabulary, is_legal_id
+from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import UNKNOWN_ROW
 
-# Columns of a log.
-USER_ID, ITEM_ID, EVENT, TIMESTAMP, ORDER = "user_id", "item_id", "event", "timestamp", "order"
-RATING, DURATION = "rating", "duration"
-REQUIRED = (USER_ID, ITEM_ID, TIMESTAMP)
 # Columns of a checked batch, besides `user_id` and `event`.
 ITEM, TIME, UNTIMED, POSITION = "item", "time", "untimed", "position"
 NEGATIVE = "negative"
@@ -48,46 +52,52 @@ REASONS = "behaviour/reasons"  # namespace of counters, one for each reason to r
 FAULTS = (
     "behaviour/faults"  # namespace of counters, one for each file that could not be read to its end
 )
+CUT_SHORT = "behaviour/cut short"  # the same, where the settings let the job go on
+UNREADABLE = "the file cannot be read behind this row"  # the reason; it is no event
 REJECTS, EVENT_NAMES = "rejects", "event names"  # outputs beside the batches
 
-_EMPTY, _NOT_UTF8, _CONTROLS = ID_FAULTS = ("is empty", "is not UTF-8", "has control characters")
-_ROWS_OF_A_FILE = 2**40  # positions in one file lie below it, so that files keep their order
+ROWS_OF_A_FILE = 2**40  # positions in one file lie below it, so that files keep their order
 
 
-def find_files(input_dir: pathlib.Path, settings: DataConfig) -> list[pathlib.Path]:
-    """The log files below `input_dir` that match `data.interactions`, in the order of their names.
+class EventOutput:
+    """Counts checked events and rejects, and hands them on."""
 
-    Raises:
-        UserError: the pattern leaves the folder or matches nothing, a file is no log, or none has a
-            column that the settings speak of.
-    """
-    pattern, dialect = settings.interactions, log_dialect(settings)
-    check_below(input_dir, pattern, "data.interactions")
-    paths = sorted(path for path in input_dir.glob(pattern) if path.is_file())
-    if not paths:
-        raise UserError(
-            f"`data.interactions` is {pattern!r}, which matches no file in {input_dir}. "
-            "Correct the pattern or the input folder."
-        )
-    asked = _asked_columns(settings)
-    wanted = tuple(asked)
-    found = {
-        name for path in paths for name in column_names(path, input_dir, REQUIRED, dialect, wanted)
-    }
-    for column in wanted:
-        if column not in found:
-            raise UserError(
-                f"`data.{asked[column]}` is {getattr(settings, asked[column])}, but no file that "
-                f"matches {pattern!r} has a column {column!r}. Name it in "
-                "`data.interaction_columns`, or give 0."
-            )
-    return paths
+    def __init__(self, partitions: int, progress: JobProgress) -> None:
+        """Says where to.
 
+        Args:
+            partitions: of the users.
+            progress: told of every event.
+        """
+        self._partitions, self._progress = partitions, progress
+        self._read = Metrics.counter(NAMESPACE, READ)
+        self._rejected = Metrics.counter(NAMESPACE, REJECTED)
+        self._without_time = Metrics.counter(NAMESPACE, WITHOUT_TIME)
 
-def _asked_columns(settings: DataConfig) -> dict[str, str]:
-    """Columns that are read where a setting asks for them, with the name of that."""
-    asked = {RATING: "min_rating", DURATION: "min_play_seconds"}
-    return {column: name for column, name in asked.items() if getattr(settings, name)}
+    def of(self, events: pa.RecordBatch, rejects: list[dict[str, Any]]) -> Iterator[Any]:
+        """`(partition, batch)` for every partition, be it an empty one; rejects and names of
+        events under their tags.
+
+        Args:
+            events: checked ones.
+            rejects: each in the place of one event that was read with them.
+        """
+        self._read.inc(events.num_rows + len(rejects))
+        self._rejected.inc(len(rejects))
+        positive = pc.invert(events.column(NEGATIVE))
+        self._without_time.inc(pc.sum(pc.and_(positive, events.column(UNTIMED))).as_py() or 0)
+        self._progress.advance(events.num_rows + len(rejects))
+        for reject in rejects:
+            Metrics.counter(REASONS, reject["reason"]).inc()
+            yield TaggedOutput(REJECTS, reject)
+        names = events.column(EVENT).filter(positive).unique().to_pylist()
+        yield TaggedOutput(EVENT_NAMES, (0, names))
+        partition = partition_of(events.column(USER_ID), self._partitions)
+        order = np.argsort(partition, kind="stable")
+        ends = np.cumsum(np.bincount(partition, minlength=self._partitions))
+        for number, rows in enumerate(np.split(order, ends[:-1])):
+            # Taken, not sliced: a slice would be pickled with all the buffers behind it.
+            yield number, events.take(pa.array(rows))
 
 
 class ReadEvents(beam.DoFn):
@@ -96,17 +106,15 @@ class ReadEvents(beam.DoFn):
 
     `place` orders the logs, `name` stands in the rejects. Every partition gets a batch of every
     block, be it an empty one. A file that cannot be read to its end is told by a counter in
-    `FAULTS`, since no runner hands an exception over as it was.
+    `FAULTS` or `CUT_SHORT`, since no runner hands an exception over as it was.
     """
 
     def __init__(self, items_path: str, settings: DataConfig, progress: JobProgress) -> None:
-        self._items_path, self._partitions, self._progress = items_path, settings.shards, progress
-        self._dialect, self._times = log_dialect(settings), TimeRules.of(settings)
-        self._kinds = KindRules.of(settings)
-        self._columns = (*REQUIRED, EVENT, ORDER, *_asked_columns(settings))
-        self._read = Metrics.counter(NAMESPACE, READ)
-        self._rejected = Metrics.counter(NAMESPACE, REJECTED)
-        self._without_time = Metrics.counter(NAMESPACE, WITHOUT_TIME)
+        self._items_path, self._rules = items_path, EventRules.of(settings)
+        self._dialect = log_dialect(settings)
+        self._goes_on = settings.unreadable_files == "reject"
+        self._columns = (*REQUIRED, EVENT, ORDER, *asked_columns(settings))
+        self._output = EventOutput(settings.shards, progress)
 
     def setup(self) -> None:
         """Reads the vocabulary of items."""
@@ -117,31 +125,34 @@ class ReadEvents(beam.DoFn):
         place, path, name = element
         try:
             for batch, broken in read_table(path, self._columns, self._dialect):
-                yield from self._checked(batch, broken, place, name)
+                events, rejects = check_events(batch, self._items, place, name, *self._rules)
+                rejects += [_broken(row, name) for row in broken]
+                yield from self._output.of(events, rejects)
         except UserError as fault:
-            Metrics.counter(FAULTS, str(fault)).inc()
+            if self._goes_on and isinstance(fault, UnreadableTable):
+                Metrics.counter(CUT_SHORT, name).inc()
+                yield TaggedOutput(
+                    REJECTS, reject_of(UNREADABLE, name, fault.row, {"file": str(fault)})
+                )
+            else:
+                Metrics.counter(FAULTS, str(fault)).inc()
 
-    def _checked(
-        self, batch: pa.RecordBatch, broken: list[BrokenRow], place: int, name: str
-    ) -> Iterator[Any]:
-        events, rejects = check_events(batch, self._items, place, name, self._times, self._kinds)
-        rejects += [_reject(row.reason, name, row.number, {"row": row.text}) for row in broken]
-        self._read.inc(batch.num_rows + len(broken))
-        self._rejected.inc(len(rejects))
-        positive = pc.invert(events.column(NEGATIVE))
-        self._without_time.inc(pc.sum(pc.and_(positive, events.column(UNTIMED))).as_py() or 0)
-        self._progress.advance(batch.num_rows + len(broken))
-        for reject in rejects:
-            Metrics.counter(REASONS, reject["reason"]).inc()
-            yield TaggedOutput(REJECTS, reject)
-        for event in events.column(EVENT).filter(positive).unique().to_pylist():
-            yield TaggedOutput(EVENT_NAMES, event)
-        partition = partition_of(events.column(USER_ID), self._partitions)
-        order = np.argsort(partition, kind="stable")
-        ends = np.cumsum(np.bincount(partition, minlength=self._partitions))
-        for number, rows in enumerate(np.split(order, ends[:-1])):
-            # Taken, not sliced: a slice would be pickled with all the buffers behind it.
-            yield number, events.take(pa.array(rows))
+
+class EventRules(NamedTuple):
+    """What decides whether an event can be used.
+
+    Attributes:
+        times: how timestamps are read.
+        kinds: which kinds of events there are.
+    """
+
+    times: TimeRules
+    kinds: KindRules
+
+    @classmethod
+    def of(cls, settings: DataConfig) -> "EventRules":
+        """Those of a configuration."""
+        return cls(TimeRules.of(settings), KindRules.of(settings))
 
 
 def check_events(
@@ -174,12 +185,12 @@ def check_events(
         *(columns.get(name) for name in (EVENT, RATING, DURATION)), batch.num_rows, kind_rules
     )
     event_faults = (
-        _id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []
+        id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []
     )  # it may be empty
     # Where several hold, the first is said.
     faults = [
-        *_id_faults(USER_ID, columns[USER_ID]),
-        *_id_faults(ITEM_ID, columns[ITEM_ID]),
+        *id_faults(USER_ID, columns[USER_ID]),
+        *id_faults(ITEM_ID, columns[ITEM_ID]),
         *event_faults,
         *time_faults,
         *kind_faults,
@@ -196,7 +207,7 @@ def check_events(
             pa.array(item_rows),
             pa.array(times),
             pa.array(untimed),
-            pc.add(columns[ROW_NUMBER], place * _ROWS_OF_A_FILE),
+            pc.add(columns[ROW_NUMBER], place * ROWS_OF_A_FILE),
             pa.array(negative),
         ],
         [USER_ID, EVENT, ITEM, TIME, UNTIMED, POSITION, NEGATIVE],
@@ -207,7 +218,7 @@ def check_events(
         fault[bad].tolist(), batch.take(pa.array(bad)).to_pylist(), strict=True
     ):
         row = record.pop(ROW_NUMBER)
-        rejects.append(_reject(faults[number][0], name, row, record))
+        rejects.append(reject_of(faults[number][0], name, row, record))
     return checked.filter(good), rejects
 
 
@@ -220,20 +231,10 @@ def partition_of(users: pa.Array, partitions: int) -> np.ndarray:
     return np.array(hashes, np.int64)[encoded.indices.to_numpy()]
 
 
-def _id_faults(column: str, values: pa.Array) -> list[tuple[str, np.ndarray]]:
-    """What may be wrong with `[n]` ids, and where it is; each distinct one is looked at once."""
-    encoded = values.dictionary_encode()
-    found = np.array([id_fault(value) for value in encoded.dictionary.to_pylist()], object)
-    found = found[encoded.indices.to_numpy()]
-    return [(f"{column} {fault}", found == fault) for fault in ID_FAULTS]
+def _broken(row: BrokenRow, name: str) -> dict[str, Any]:
+    return reject_of(row.reason, name, row.number, {"row": row.text})
 
 
-def id_fault(value: str) -> str | None:
-    """Which of `ID_FAULTS` an id has, if any."""
-    if is_legal_id(value):
-        return _NOT_UTF8 if REPLACEMENT in value else None
-    return _CONTROLS if value else _EMPTY
-
-
-def _reject(reason: str, name: str, row: int, record: dict[str, Any]) -> dict[str, Any]:
+def reject_of(reason: str, name: str, row: int, record: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a row that is no event."""
     return {"reason": reason, "where": f"{name}:{row}", "record": record}

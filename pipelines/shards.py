@@ -1,5 +1,6 @@
 """A partition of users to its shard of every record set, and to what the job adds up over all."""
 
+import concurrent.futures
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,7 @@ from pipelines.splitting import (
     split_sizes,
 )
 from pipelines.timelines import RECORD_SETS, Timelines, encode_records
+from pipelines.user_rows import UserRows
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.optional_features import optional_features
@@ -36,24 +38,14 @@ REPEATS, USERS, TRAINED, VALID, TEST = "repeats dropped", "users", "train", "val
 EXACT, NEAR = "exact duplicates", "near duplicates"
 WINDOWS = "windows"
 # Outputs: times in brief, `(items, seconds)` of training events, these with how many each user has,
-# and `(0, (partition, user ids))`.
+# and `(0, (partition, ids of new users))`.
 TIMES, TRAINING_EVENTS, USER_IDS = "times", "training events", "user ids"
 TRAINING_TIMELINES = "training timelines"  # only where transitions are counted
 
 _COUNTERS = (
-    EXACT,
-    NEAR,
-    REPEATS,
-    USERS,
-    TRAINED,
-    VALID,
-    TEST,
-    LEFT_OUT,
-    GAPS,
-    COLD_ITEMS,
-    COLD_USERS,
+    EXACT, NEAR, REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, GAPS, COLD_ITEMS, COLD_USERS,
     WINDOWS,
-)
+)  # fmt: skip
 
 
 class WriteShards(beam.DoFn):
@@ -66,6 +58,7 @@ class WriteShards(beam.DoFn):
         settings: DataConfig,
         progress: JobProgress,
         items_path: str,
+        user_rows: UserRows,
     ) -> None:
         """Says where to and how.
 
@@ -75,9 +68,11 @@ class WriteShards(beam.DoFn):
             settings: how to split and how long histories are.
             progress: told of every partition.
             items_path: the vocabulary of items; the other vocabularies lie beside it.
+            user_rows: what gives users their rows.
         """
         self._folder, self._num_items = pathlib.Path(folder), num_items
         self._settings, self._progress = settings, progress
+        self._user_rows = user_rows
         self._rules = SplitRules(settings, items_path)
         self._profiles = ProfileMaker(settings, pathlib.Path(items_path).parent)
         self._counters = {name: Metrics.counter(NAMESPACE, name) for name in _COUNTERS}
@@ -93,7 +88,7 @@ class WriteShards(beam.DoFn):
 
         Args:
             element: the partition.
-            sizes: users of each partition; they make rows of the users.
+            sizes: users of each partition that have no row yet.
             event_names: the vocabulary of events.
             cuts: where validation and test begin; None leaves out the last events of each user.
         """
@@ -105,17 +100,21 @@ class WriteShards(beam.DoFn):
         records = encode_records(
             timelines,
             split,
-            ExamplesSpec(self._schema(sum(sizes.values()), len(event_names))),
-            first_row=1 + sum(size for number, size in sizes.items() if number < partition),
+            ExamplesSpec(self._schema(self._user_rows.number(sizes), len(event_names))),
+            user_rows=self._user_rows.of(partition, timelines.user_ids, sizes),
             event_rows=Vocabulary(tuple(event_names)).rows_of(timelines.event_names),
             max_history=self._settings.max_history,
             extras=ExtraColumns(timelines, self._settings.time_features, profiles),
             cold_items=self._rules.cold_items,
             exclude_negatives=self._settings.exclude_negatives,
         )
-        for name in RECORD_SETS:
-            path = self._folder / shard_name(name, partition, self._settings.shards)
-            write_tfrecord(path, records[name])
+        paths = [
+            self._folder / shard_name(name, partition, self._settings.shards)
+            for name in RECORD_SETS
+        ]
+        # Compression leaves the interpreter to the others.
+        with concurrent.futures.ThreadPoolExecutor(len(paths)) as pool:
+            list(pool.map(write_tfrecord, paths, [records[name] for name in RECORD_SETS]))
         self._count({
             EXACT: timelines.exact_duplicates,
             NEAR: timelines.near_duplicates,
@@ -132,7 +131,7 @@ class WriteShards(beam.DoFn):
         if self._settings.transition_window:
             lengths = np.bincount(timelines.owners[learnt], minlength=len(timelines.starts))
             yield TaggedOutput(TRAINING_TIMELINES, (timelines.items[learnt], seconds, lengths))
-        yield TaggedOutput(USER_IDS, (0, (partition, timelines.user_ids)))
+        yield TaggedOutput(USER_IDS, (0, (partition, self._user_rows.new(timelines.user_ids))))
 
     def _schema(self, num_users: int, num_events: int) -> Schema:
         """What behaviour records need to know; items' own features are none of their business."""

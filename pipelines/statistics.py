@@ -33,7 +33,14 @@ from pipelines.statistics_report import (
     write_statistics,
 )
 from pipelines.table_summary import SummariseTable
-from pipelines.tables import ROW_NUMBER, Dialect, catalogue_dialect, log_dialect, read_table
+from pipelines.tables import (
+    ROW_NUMBER,
+    Dialect,
+    UnreadableTable,
+    catalogue_dialect,
+    log_dialect,
+    read_table,
+)
 from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
@@ -63,7 +70,7 @@ class WriteStatistics(beam.PTransform):
     def __init__(
         self,
         path: str,
-        logs: Sequence[tuple[int, str, str]],
+        logs: Sequence[str],
         log_columns: Sequence[str],
         catalogue_path: str,
         catalogue_columns: Sequence[str],
@@ -75,7 +82,7 @@ class WriteStatistics(beam.PTransform):
 
         Args:
             path: of the statistics.
-            logs: place, path and name of each.
+            logs: their paths, in the order of their places.
             log_columns: all that some log has, by our names.
             catalogue_path: of the catalogue.
             catalogue_columns: all that it has, by our names.
@@ -92,7 +99,7 @@ class WriteStatistics(beam.PTransform):
         }
         self._tables = [(CATALOGUE, 0, catalogue_path)]
         if others:
-            self._tables += [(OTHERS, place, path) for place, path, _ in logs]
+            self._tables += [(OTHERS, place, path) for place, path in enumerate(logs)]
         self._path, self._items_path = path, items_path
         self._num_items, self._settings = num_items, settings
 
@@ -170,7 +177,9 @@ def _read(
     kind, place, path = table
     names = [spec.name for spec in specs[kind] if spec.name not in DERIVED]
     dialect = log_dialect(settings) if kind == OTHERS else catalogue_dialect(settings)
-    for batch in _batches(path, names, dialect):
+    # A log that may be cut short is told where its events are read.
+    goes_on = kind == OTHERS and settings.unreadable_files == "reject"
+    for batch in _batches(path, names, dialect, goes_on):
         if kind == CATALOGUE:
             yield kind, _with_flags(batch)
         else:
@@ -190,7 +199,9 @@ def _with_flags(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch
 
 
-def _batches(path: str, names: Sequence[str], dialect: Dialect) -> Iterator[pa.RecordBatch]:
+def _batches(
+    path: str, names: Sequence[str], dialect: Dialect, goes_on: bool
+) -> Iterator[pa.RecordBatch]:
     """A table with exactly these columns and its numbers; cells of absent columns are empty."""
     try:
         for batch, _ in read_table(path, names, dialect):
@@ -202,7 +213,8 @@ def _batches(path: str, names: Sequence[str], dialect: Dialect) -> Iterator[pa.R
             yield pa.RecordBatch.from_arrays(columns, [*names, ROW_NUMBER])
     except UserError as fault:
         # As where the job reads it for its own sake: some columns are read here alone.
-        Metrics.counter(FAULTS, str(fault)).inc()
+        if not (goes_on and isinstance(fault, UnreadableTable)):
+            Metrics.counter(FAULTS, str(fault)).inc()
 
 
 def _write(

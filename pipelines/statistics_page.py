@@ -24,6 +24,8 @@ from pipelines.page_parts import (
     numbers_part,
     rejects_part,
 )
+from pipelines.page_quality import quality_part
+from pipelines.quality import QUALITY
 from pipelines.records import READ, REJECTED
 from tfrs_mm.artefacts import whole_file
 from tfrs_mm.errors import UserError
@@ -39,7 +41,7 @@ def statistics_page(data_dir: str | os.PathLike[str]) -> str:
     statistics = read_statistics(str(folder), "--data")
     anomalies = _read(folder / "behaviour" / ANOMALIES_FILE)
     report = _read(folder / "behaviour" / "report.json")
-    media = folder / "items" / "report.json"
+    media, quality = folder / "items" / "report.json", folder / "items" / QUALITY
     interactions, catalogue = statistics["interactions"], statistics["catalogue"]
     parts = {
         "anomalies": ("Anomalies", _anomalies(anomalies)),
@@ -48,6 +50,7 @@ def statistics_page(data_dir: str | os.PathLike[str]) -> str:
         "rejects": ("Rejected events", rejects_part(report)),
         "categories": ("Categories", categories_part(catalogue)),
         "media": ("Media", media_part(catalogue, _read(media) if media.is_file() else None)),
+        "quality": ("Embeddings", quality_part(_read(quality) if quality.is_file() else None)),
         "numbers": ("Numbers", numbers_part(statistics)),
         "columns": ("Columns", columns_part(statistics)),
     }

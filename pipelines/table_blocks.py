@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
+from pipelines.input_folder import open_bytes
 from tfrs_mm.errors import UserError
 
 REPLACEMENT = "\ufffd"  # what stands where bytes were no UTF-8
@@ -24,6 +23,18 @@ UNREADABLE = (pa.ArrowInvalid, OSError)  # the second where a compressed file is
 
 _TEXT_SHOWN = 500  # characters of a broken record that are kept; a lost quote can swallow megabytes
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+
+
+class UnreadableTable(UserError):
+    """A file that is damaged, cut off, or no table of its format.
+
+    Attributes:
+        row: the last one that could be read; 0 where none could.
+    """
+
+    def __init__(self, text: str, row: int = 0) -> None:
+        super().__init__(text)
+        self.row = row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +91,11 @@ def shortened(text: str) -> str:
     return text[:_TEXT_SHOWN] + ("..." if len(text) > _TEXT_SHOWN else "")
 
 
-def damaged(path: str, row: int, fault: Exception, remedy: str) -> UserError:
+def damaged(path: str, row: int, fault: Exception, remedy: str) -> UnreadableTable:
     """The error for a file that was read up to a row and cannot be read further."""
-    return UserError(f"the table {path} cannot be read behind row {row}: {fault}. {remedy}")
+    return UnreadableTable(
+        f"the table {path} cannot be read behind row {row}: {fault}. {remedy}", row
+    )
 
 
 def compression_of(path: str) -> str | None:
@@ -94,7 +107,7 @@ def compression_of(path: str) -> str | None:
 def open_text(path: str) -> Iterator[io.BufferedReader]:
     """An open file as UTF-8, decompressed if its name says so."""
     codec = compression_of(path)
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with open_bytes(path) as file:
         if codec is None:
             yield io.BufferedReader(_Utf8(file), BLOCK_BYTES)
         else:

@@ -12,14 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from pipelines import csv_tables, json_lines, parquet_tables, table_blocks
-from pipelines.table_blocks import REPLACEMENT, BrokenRow, TableFormat, compression_of
+from pipelines.input_folder import InputFile
+from pipelines.table_blocks import (
+    REPLACEMENT,
+    BrokenRow,
+    TableFormat,
+    UnreadableTable,
+    compression_of,
+)
 from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
 from tfrs_mm.log_settings import columns_of
 
 __all__ = [
-    "OUR_NAMES", "REPLACEMENT", "ROW_NUMBER", "BrokenRow", "Dialect", "catalogue_dialect",
-    "check_below", "column_names", "log_dialect", "read_table",
+    "OUR_NAMES", "REPLACEMENT", "ROW_NUMBER", "BrokenRow", "Dialect", "UnreadableTable",
+    "catalogue_dialect", "column_names", "log_dialect", "read_table",
 ]  # fmt: skip
 
 ROW_NUMBER = "row number"  # the blank keeps it apart from columns that are asked for by name
@@ -56,27 +63,8 @@ def catalogue_dialect(settings: DataConfig) -> Dialect:
     return Dialect(columns_of(settings.item_columns), settings.category_separator)
 
 
-def check_below(input_dir: pathlib.Path, relative: str, argument: str) -> None:
-    """Looks whether a path of the configuration stays inside the input folder, by its words alone.
-
-    Raises:
-        UserError: there is no such folder, or the path is empty, absolute or leads out of it.
-    """
-    if not input_dir.is_dir():
-        raise UserError(
-            f"the input folder {input_dir} does not exist. Give one with logs and catalogue."
-        )
-    path = pathlib.PurePath(relative)
-    if not path.parts or path.is_absolute() or ".." in path.parts:
-        raise UserError(
-            f"`{argument}` must lie below the input folder, received {relative!r}. "
-            "Give a path relative to it."
-        )
-
-
 def column_names(
-    path: pathlib.Path,
-    input_dir: pathlib.Path,
+    table: InputFile,
     needed: Sequence[str],
     dialect: Dialect = OUR_NAMES,
     wanted: Sequence[str] = (),
@@ -84,31 +72,25 @@ def column_names(
     """The columns of a table, by our names.
 
     Args:
-        path: of the table.
-        input_dir: the folder it must lie in.
+        table: the file.
         needed: columns that it must have.
         dialect: of the table.
         wanted: further columns whose presence matters. A table of JSON lines is read until all
             that are needed or wanted were met; its other columns are those met so far.
 
     Raises:
-        UserError: the table is missing, lies elsewhere behind a link, is empty or not of its
-            format, or lacks a column that is needed or has one twice.
+        UserError: the table is empty or not of its format, or lacks a column that is needed or has
+            one twice.
     """
-    if not path.is_file():
-        raise UserError(f"the table {path} does not exist. Put it there, or name another one.")
-    if not path.resolve().is_relative_to(input_dir.resolve()):
-        raise UserError(
-            f"{path} leads out of the input folder {input_dir}. Put the file itself there."
-        )
-    table_format = _format_of(str(path))
-    if path.stat().st_size == 0:
+    path = table.path
+    table_format = _format_of(path)
+    if table.size_bytes == 0:
         raise UserError(f"the table {path} is empty. Give {table_format.expected}.")
     enough = [_theirs(name, dialect) for name in (*needed, *wanted)]
     try:
-        names = table_format.header(str(path), enough)
+        names = table_format.header(path, enough)
     except table_blocks.UNREADABLE as error:
-        raise UserError(
+        raise UnreadableTable(
             f"the table {path} is no {table_format.name}: {error}. Give {table_format.expected}."
         ) from error
     absent = [name for name in enough[: len(needed)] if name not in names]

@@ -25,7 +25,7 @@ def encode_records(
     timelines: Timelines,
     split: np.ndarray,
     spec: ExamplesSpec,
-    first_row: int,
+    user_rows: np.ndarray,
     event_rows: np.ndarray,
     max_history: int,
     extras: ExtraColumns | None = None,
@@ -39,7 +39,7 @@ def encode_records(
         split: `[events]` of the parts in `tfrs_mm/data/splits.py`; of a user's events those of
             `TRAIN` come before those of `VALID`, and these before those of `TEST`.
         spec: of the records.
-        first_row: of the partition's first user.
+        user_rows: `[users]`, of the partition's users.
         event_rows: by place in `timelines.event_names`, rows of the event vocabulary.
         max_history: items of a history that are kept.
         extras: the optional features that `spec` knows; None where it knows none.
@@ -57,7 +57,7 @@ def encode_records(
     encoded = {
         "train": spec.window.encode_columns(
             {
-                "user": first_row + windows.owner,
+                "user": user_rows[windows.owner],
                 **columns.history(places, windows.lengths),
                 "first_target": windows.first_target,
                 **_by_record(extras.asked(places), windows.lengths),
@@ -84,7 +84,7 @@ def encode_records(
         lengths = shown_before[cut] - newest
         encoded[name] = spec.query.encode_columns(
             {
-                "user": first_row + chosen,
+                "user": user_rows[chosen],
                 **columns.history(shown[ranges(newest, lengths)], lengths),
                 "target/item": _ragged(timelines.items[asked], counts[chosen]),
                 "target/time": _ragged(columns.seconds[asked], counts[chosen]),

@@ -1,12 +1,15 @@
 """What every artefact folder carries: a manifest with its fingerprint and what it was made from.
 
 An artefact appears whole or not at all: it is written under a temporary name beside its place and
-renamed at the end. `read_manifest` refuses an artefact of another kind or one made from something
-else.
+renamed at the end. What a process that was killed left there is cleared away by the next one that
+writes to the same place. `read_manifest` refuses an artefact of another kind or one made from
+something else.
 """
 
 import contextlib
 import datetime
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -16,10 +19,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfrs_mm.errors import UserError
+from tfrs_mm.errors import UserError, full_disk
 
 MANIFEST = "manifest.json"
 _PREFIX_LENGTH = 16
+_TEMPORARY = ".tmp"
 
 
 def fingerprint_of(value: Any) -> str:
@@ -119,8 +123,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     try:
         yield temporary
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = os.fspath(path)  # a write does not know what it writes to
         raise
 
 
@@ -132,7 +138,7 @@ def whole_directory(
     error.
 
     Raises:
-        UserError: `target` exists, is not empty, and `overwrite` is False.
+        UserError: `target` exists, is not empty, and `overwrite` is False; or the disk is full.
     """
     target = pathlib.Path(target)
     if target.exists() and not target.is_dir():
@@ -145,17 +151,51 @@ def whole_directory(
             "or pass --overwrite."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
+    _clear_abandoned(target)
+    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY}"
     temporary.mkdir()
+    # Held until this process ends, however it ends, so that the next one can tell.
+    with _locked(temporary):
+        try:
+            yield temporary
+            if target.exists():
+                retired = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.old"
+                os.rename(target, retired)
+                os.rename(temporary, target)
+                shutil.rmtree(retired)
+            else:
+                os.rename(temporary, target)
+        except BaseException as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if not isinstance(error, UserError) and (fault := full_disk(error)):
+                raise fault from error
+            raise
+
+
+def _clear_abandoned(target: pathlib.Path) -> None:
+    """Removes what was to become `target` and is no longer written by anyone."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*{_TEMPORARY}"):
+        # An empty one may not have been locked yet.
+        if left.is_dir() and any(left.iterdir()):
+            with _locked(left) as is_ours:
+                if is_ours:
+                    shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[bool]:
+    """Whether the folder is locked for this process while the block lasts.
+
+    It is not where another process has it, or where the file system knows no locks; there nothing
+    is taken for abandoned.
+    """
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        yield temporary
-        if target.exists():
-            retired = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.old"
-            os.rename(target, retired)
-            os.rename(temporary, target)
-            shutil.rmtree(retired)
-        else:
-            os.rename(temporary, target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked = True
+        except OSError:
+            locked = False
+        yield locked
+    finally:
+        os.close(handle)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import tfrs_mm
 from tfrs_mm.errors import UserError
+from tfrs_mm.termination import exit_code_of, termination_raised
 
 _COMMANDS = (
-    "demo", "synthesize", "weights", "preprocess", "train", "evaluate", "export", "serve",
-    "recommend",
+    "demo", "synthesize", "convert", "weights", "preprocess", "train", "evaluate", "export",
+    "serve", "recommend",
 )  # fmt: skip
 
 
@@ -37,13 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.beam_options = rest
     try:
-        return arguments.run(arguments)
+        with termination_raised():
+            return arguments.run(arguments)
     except UserError as error:
         print(f"tfrs-mm {arguments.command}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(f"tfrs-mm {arguments.command}: interrupted", file=sys.stderr)
-        return 130
+        return exit_code_of(stop)
     except BrokenPipeError:
         # Whoever read stdout has gone; nothing more can be said there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

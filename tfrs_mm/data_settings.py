@@ -86,9 +86,15 @@ class DataConfig:
     # Whether queries list items that the user disliked before as seen, so that they are not
     # recommended; if the user takes such an item nevertheless, it cannot be found.
     exclude_negatives: bool = False
+    # Whether the events as they were read are kept in behaviour/events, so that a later run can go
+    # on from them (--base) instead of reading all logs again.
+    keep_events: bool = True
     shards: int = 4
     time_buckets: int = 64  # popularity is known up to the start of the bucket an event falls into
     max_reject_share: float = 0.2  # more rejected events than this stop the job
+    # A log that is damaged or cut off stops the job; or its rows are kept up to the block of 4 MiB
+    # with the damage, and the report and the rejects name the file.
+    unreadable_files: Literal["stop", "reject"] = "stop"
     statistics: bool = True  # whether the job writes statistics.json and anomalies.json
     # Distinct values, numbers and days of a column that are counted exactly; beyond it they are
     # estimated from this many, and statistics.json says with what error.

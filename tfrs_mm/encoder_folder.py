@@ -26,13 +26,14 @@ class EncoderFolder:
         name: which encoder it is.
         modality: what it was exported for.
         dim: size of an embedding.
-        kind: "pretrained", "small", or "saved_model" for one of the user's.
+        kind: "pretrained", "small", "keras_cv", or "saved_model" for one of the user's.
         input_dtype: of the inputs.
         input_shape: of the inputs; the first axis is the batch, None.
         weights_sha256: of the file that the weights came from, or of the trained weights
             themselves.
         requires: modules that must be imported before the SavedModel is loaded, for their
             operations.
+        arguments: `name=value` of what it was built with, where that is not told by its name.
     """
 
     path: str
@@ -44,6 +45,7 @@ class EncoderFolder:
     input_shape: tuple[int | None, ...]
     weights_sha256: str
     requires: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "EncoderFolder":
@@ -70,6 +72,7 @@ class EncoderFolder:
                 input_shape=tuple(value["input"]["shape"]),
                 weights_sha256=value["weights_sha256"],
                 requires=tuple(value["requires"]),
+                arguments=tuple(value.get("arguments", ())),
             )
             fingerprint = value["fingerprint"]
         except (KeyError, TypeError, ValueError) as error:
@@ -86,6 +89,8 @@ class EncoderFolder:
 
     def description(self) -> dict[str, Any]:
         """What `encoder.json` says, but for the fingerprint."""
+        # Told only where there are any: those of encoders without stay as they were.
+        arguments = {"arguments": list(self.arguments)} if self.arguments else {}
         return {
             "name": self.name,
             "modality": self.modality.value,
@@ -94,6 +99,7 @@ class EncoderFolder:
             "input": {"dtype": self.input_dtype, "shape": list(self.input_shape)},
             "weights_sha256": self.weights_sha256,
             "requires": list(self.requires),
+            **arguments,
         }
 
     @property

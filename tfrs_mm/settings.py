@@ -17,16 +17,28 @@ class EncoderConfig:
 
     `auto` takes the pretrained one where its weights are installed and else trains a small one on
     the catalogue's own media, and says which; `saved_model` takes an exported encoder of yours,
-    `given` takes embeddings of yours as they are; `none` leaves the modality out.
+    `keras_cv` a KerasCV backbone for pictures or frames, `given` takes embeddings of yours as they
+    are; `none` leaves the modality out.
     """
 
-    kind: Literal["auto", "pretrained", "small", "saved_model", "given", "none"] = "auto"
+    kind: Literal[
+        "auto", "pretrained", "small", "saved_model", "keras_cv", "given", "none"
+    ] = "auto"  # fmt: skip
     # saved_model: the encoder's folder. given: a file below the input folder, .parquet (columns
     # item_id and embedding), .npz (arrays item_ids and embeddings), or .npy with the ids, one a
-    # line, beside it in a file of the same name that ends in .ids.txt.
+    # line, beside it in a file of the same name that ends in .ids.txt. keras_cv: weights (.h5), or
+    # the folder of a preset.
     file: str = ""
     column: str = ""  # given: instead of a file, a column of the catalogue with JSON lists
-    size_px: int = 224  # side of an image or a frame, pretrained encoder
+    backbone: str = ""  # keras_cv: a class of keras_cv.models; a preset names its own
+    # keras_cv: the class's arguments, each "name=value", such as "stackwise_filters=[64, 128]".
+    backbone_arguments: tuple[str, ...] = ()
+    # keras_cv: what the backbone is given of a pixel from 0 to 255. Networks that rescale by
+    # themselves (include_rescaling=true) take it as it is; "imagenet" takes away ImageNet's mean
+    # colour and divides by its deviation.
+    pixels: Literal["0 to 255", "0 to 1", "-1 to 1", "imagenet"] = "0 to 255"
+    random_seed: int = -1  # keras_cv: 0 or more draws random weights, in place of a file
+    size_px: int = 224  # side of an image or a frame, pretrained encoder and keras_cv
     frames: int = 8  # of a video
     max_seconds: float = 30.0  # of a sound
     max_bytes: int = 64 * 2**20  # of a file; larger ones are rejected
@@ -35,6 +47,13 @@ class EncoderConfig:
     small_size_px: int = 64  # side of an image or a frame, small encoder
     small_epochs: int = 12
     batch_size: int = 32
+    # Principal components that are written in place of an embedding, fitted on the job's items; 0
+    # writes it as it is. Whitened, each has the variance one, but for `pca_epsilon`, a share of the
+    # largest variance that is added to each before it is divided by. The towers' own reduction,
+    # `fusion.reduced_dim`, cannot tell whitened components apart: let it be no smaller.
+    pca_dim: int = 0
+    pca_whiten: bool = True
+    pca_epsilon: float = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +64,18 @@ class EncodersConfig:
     text: EncoderConfig = EncoderConfig()
     audio: EncoderConfig = EncoderConfig()
     video: EncoderConfig = EncoderConfig()
+    # Pairs of modalities, each such as "image=text", whose canonical components are written in
+    # place of their embeddings: one space for both, in which what they share lies close together.
+    # What only one of them tells is lost. They are fitted on items that have both, behind the
+    # principal components where there are any.
+    cca: tuple[str, ...] = ()
+    cca_dim: int = 64
+    cca_ridge: float = 0.01  # share of a modality's mean variance that is added to each
     # Keeps embeddings by the content of what was embedded, for later runs; empty keeps none.
     cache_dir: str = ""
+    # URLs of folders, such as "gs://shop/media", that a cell of the catalogue with a scheme may lie
+    # below, besides the input folder; cells without one are names in the input folder.
+    media_roots: tuple[str, ...] = ()
     outlier_z: float = 4.0  # standard deviations from the mean at which an item is an outlier
     near_duplicate_cosine: float = 0.98  # of the embeddings of two items that are all but the same
     # Among so many different embeddings near duplicates are found exactly, among more by hashing.

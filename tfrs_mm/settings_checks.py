@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from tfrs_mm import log_settings
+from tfrs_mm import encoder_settings, log_settings
 from tfrs_mm.settings import DataConfig, EncoderConfig, EncodersConfig
 
 if TYPE_CHECKING:
@@ -192,9 +192,13 @@ def _encoder_faults(encoders: EncodersConfig) -> list[str]:
     for name in ("image", "text", "audio", "video"):
         chosen: EncoderConfig = getattr(encoders, name)
         sources = [key for key in ("file", "column") if getattr(chosen, key)]
-        wanted = {"given": (["file"], ["column"]), "saved_model": (["file"],)}
+        wanted = {
+            "given": (["file"], ["column"]), "saved_model": (["file"],), "keras_cv": ([], ["file"]),
+        }  # fmt: skip
         if chosen.kind in wanted and sources not in wanted[chosen.kind]:
-            rule = "either a file or a column" if chosen.kind == "given" else "a file, no column"
+            rule = {"given": "either a file or a column", "saved_model": "a file, no column"}.get(
+                chosen.kind, "no column"
+            )
             faults.append(
                 f"encoders.{name}: kind {chosen.kind!r} must have {rule}, received file "
                 f"{chosen.file!r} and column {chosen.column!r}"
@@ -204,6 +208,14 @@ def _encoder_faults(encoders: EncodersConfig) -> list[str]:
                 f"encoders.{name}.{sources[0]}: must be empty unless kind is one of "
                 f"{', '.join(map(repr, wanted))}, received {getattr(chosen, sources[0])!r}"
             )
+        faults += _backbone_faults(chosen, name) + _whitening_faults(chosen, name)
+    faults += encoder_settings.pair_faults(encoders.cca, "encoders.cca")
+    if encoders.cca_dim < 1:
+        faults.append(f"encoders.cca_dim: must be at least 1, received {encoders.cca_dim!r}")
+    if not 0 <= encoders.cca_ridge < math.inf:
+        faults.append(
+            f"encoders.cca_ridge: must be 0 or more and finite, received {encoders.cca_ridge!r}"
+        )
     if not encoders.outlier_z > 0:
         faults.append(f"encoders.outlier_z: must be above 0, received {encoders.outlier_z!r}")
     cosine = encoders.near_duplicate_cosine
@@ -215,5 +227,47 @@ def _encoder_faults(encoders: EncodersConfig) -> list[str]:
         faults.append(
             "encoders.exact_near_duplicates: must be 0 or more, received "
             f"{encoders.exact_near_duplicates!r}"
+        )
+    return faults
+
+
+def _whitening_faults(chosen: EncoderConfig, name: str) -> list[str]:
+    """One line for each setting of one modality's principal components that makes no sense."""
+    faults = []
+    if chosen.pca_dim < 0:
+        faults.append(f"encoders.{name}.pca_dim: must be 0 or more, received {chosen.pca_dim!r}")
+    if not 0 <= chosen.pca_epsilon < math.inf:
+        faults.append(
+            f"encoders.{name}.pca_epsilon: must be 0 or more and finite, "
+            f"received {chosen.pca_epsilon!r}"
+        )
+    return faults
+
+
+def _backbone_faults(chosen: EncoderConfig, name: str) -> list[str]:
+    """One line for each setting of one modality's KerasCV backbone that makes no sense."""
+    faults = encoder_settings.argument_faults(
+        chosen.backbone_arguments, f"encoders.{name}.backbone_arguments"
+    )
+    where = f"encoders.{name}.kind"
+    if chosen.kind != "keras_cv":
+        given = {
+            "backbone": chosen.backbone,
+            "backbone_arguments": chosen.backbone_arguments,
+            "random_seed": chosen.random_seed >= 0,
+        }
+        faults += [
+            f"encoders.{name}.{key}: must be left out unless kind is 'keras_cv', "
+            f"received {getattr(chosen, key)!r}"
+            for key, value in given.items()
+            if value
+        ]
+        return faults
+    if name not in ("image", "video"):
+        faults.append(f"{where}: must not be 'keras_cv', which takes pictures and films only")
+    if bool(chosen.file) == (chosen.random_seed >= 0):
+        faults.append(
+            f"{where}: 'keras_cv' must have either weights in `file` or a `random_seed` of 0 or "
+            f"more, received file {chosen.file!r} and random_seed {chosen.random_seed!r}"
         )
     return faults

@@ -70,9 +70,11 @@ class Made:
     queries: dict[str, dict]
 
 
-def run_job(input_dir: pathlib.Path, folder: pathlib.Path, config: Config) -> Made:
+def run_job(
+    input_dir: pathlib.Path, folder: pathlib.Path, config: Config, base: pathlib.Path | None = None
+) -> Made:
     folder.mkdir(parents=True)
-    report = behaviour.run(input_dir, folder, config)
+    report = behaviour.run(input_dir, folder, config, (), base)
     schema = Schema(behaviour.behaviour_features(folder, config), config.data.max_history)
     users, items, names = (
         Vocabulary.read(folder / "vocabulary" / f"{name}.txt").ids

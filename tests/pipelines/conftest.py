@@ -26,6 +26,7 @@ def _loaded(name: str) -> types.ModuleType:
 
 
 world, behaviour_world = _loaded("media_world"), _loaded("behaviour_world")
+_loaded("memory_files")
 _loaded("timelines_world")
 
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.decode import cells_of, clean_text, decoder_of, item_text
+from pipelines.media_files import MediaFiles
 from tfrs_mm.config import EncoderConfig
 from tfrs_mm.errors import UserError
 from tfrs_mm.media import MediaError
@@ -62,15 +63,15 @@ def test_a_cell_becomes_what_the_encoder_takes(tmp_path, modality, input_shape, 
     write_jpeg(tmp_path / "a.jpg", np.zeros([30, 40, 3], np.uint8))
     write_mp4(tmp_path / "a.mp4", np.zeros([8, 32, 32, 3], np.uint8), fps=4)
     write_mp3(tmp_path / "a.mp3", np.zeros(16_000, np.float32), 16_000)
-    decode = decoder_of(modality, input_shape, tmp_path, EncoderConfig(frames=2))
+    decode = decoder_of(modality, input_shape, MediaFiles.of(tmp_path), EncoderConfig(frames=2))
     arrays = pickle.loads(pickle.dumps(decode))(cell)
     assert (arrays.shape, arrays.dtype) == (shape, dtype)
 
 
 def test_a_text_is_utf8_bytes(tmp_path):
-    assert decoder_of(Modality.TEXT, [None], tmp_path, EncoderConfig())("é").tolist() == [
-        "é".encode()
-    ]
+    assert decoder_of(Modality.TEXT, [None], MediaFiles.of(tmp_path), EncoderConfig())(
+        "é"
+    ).tolist() == ["é".encode()]
 
 
 @pytest.mark.parametrize("modality", [Modality.IMAGE, Modality.AUDIO, Modality.VIDEO])
@@ -80,7 +81,7 @@ def test_a_path_that_leaves_the_folder_is_never_read(tmp_path, modality, path):
     write_jpeg(tmp_path / "a.jpg", np.zeros([8, 8, 3], np.uint8))
     shape = [None, 187, 96] if modality is Modality.AUDIO else [None, 16, 16, 3]
     with pytest.raises(MediaError, match="path"):
-        decoder_of(modality, shape, tmp_path / "in", EncoderConfig())(path)
+        decoder_of(modality, shape, MediaFiles.of(tmp_path / "in"), EncoderConfig())(path)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +96,4 @@ def test_a_path_that_leaves_the_folder_is_never_read(tmp_path, modality, path):
 )
 def test_an_encoder_with_other_inputs_is_refused(tmp_path, modality, input_shape):
     with pytest.raises(UserError, match=f"the encoder of {modality}"):
-        decoder_of(modality, input_shape, tmp_path, EncoderConfig())
+        decoder_of(modality, input_shape, MediaFiles.of(tmp_path), EncoderConfig())

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pipelines.decode import decoder_of
+from pipelines.media_files import MediaFiles
 from tfrs_mm.config import EncoderConfig
 from tfrs_mm.media import MediaError
 from tfrs_mm.media.writing import write_jpeg, write_mp3, write_mp4
@@ -40,7 +41,7 @@ def originals(tmp_path_factory):
 
 def decode(modality, folder, path, **settings):
     config = EncoderConfig(**{"frames": 2, "max_seconds": 4.0} | settings)
-    return decoder_of(modality, SHAPES[modality], folder, config)(path)
+    return decoder_of(modality, SHAPES[modality], MediaFiles.of(folder), config)(path)
 
 
 def good(originals, modality, path):
@@ -125,8 +126,8 @@ def test_a_link_may_lead_within_the_folder_and_not_out_of_it(originals, tmp_path
         ("../outside.x", "path leaves the data folder"),
         ("a/../../outside.x", "path leaves the data folder"),
         ("/etc/hostname", "path is absolute; paths are relative to the data folder"),
-        ("file:///etc/hostname", "file does not exist"),
-        ("http://127.0.0.1:1/a.x", "file does not exist"),
+        ("file:///etc/hostname", "address lies below none of encoders.media_roots"),
+        ("http://127.0.0.1:1/a.x", "address lies below none of encoders.media_roots"),
         ("a\0b", "path holds a zero byte"),
         ("x" * 300, "file cannot be read"),
         ("x/" * 3_000, "file cannot be read"),

@@ -6,10 +6,11 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines import decode
+from pipelines import decode, input_folder
 from pipelines.decode import decoder_of
 from pipelines.embed import EmbedModality
 from pipelines.job_progress import JobProgress
+from pipelines.media_files import MediaFiles
 from pipelines.runners import counters, new_pipeline
 from tfrs_mm.config import EncoderConfig
 from tfrs_mm.encoder_folder import EncoderFolder
@@ -40,7 +41,9 @@ def items_of(paths: list[str]) -> pa.RecordBatch:
 def test_from_created_items_to_embeddings_and_rejects(folder, tmp_path):
     for level in (40, 200):
         write_jpeg(tmp_path / f"{level}.jpg", np.full([16, 16, 3], level, np.uint8))
-    decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
+    decoder = decoder_of(
+        Modality.IMAGE, folder.input_shape, MediaFiles.of(tmp_path), EncoderConfig()
+    )
     pipeline = new_pipeline([])
     embedded = (
         pipeline
@@ -71,7 +74,9 @@ def test_media_with_the_same_bytes_are_decoded_and_embedded_once(folder, tmp_pat
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     decoded, plain = [], decode.decode_image
     monkeypatch.setattr(decode, "decode_image", lambda *a: decoded.append(1) or plain(*a))
-    decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
+    decoder = decoder_of(
+        Modality.IMAGE, folder.input_shape, MediaFiles.of(tmp_path), EncoderConfig()
+    )
     paths = ["bad.jpg", "b.jpg", "a.jpg", "a.jpg", "bad.jpg"]
     pipeline = new_pipeline([])
     embedded = (
@@ -97,8 +102,10 @@ def test_media_with_the_same_bytes_are_decoded_and_embedded_once(folder, tmp_pat
 def test_a_file_that_changes_while_the_job_runs_is_rejected(folder, tmp_path, monkeypatch):
     write_jpeg(tmp_path / "a.jpg", np.full([16, 16, 3], 90, np.uint8))
     versions = iter([b"first", b"second"])
-    monkeypatch.setattr(decode, "read_below", lambda *_: next(versions))
-    decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
+    monkeypatch.setattr(input_folder, "read_below", lambda *_: next(versions))
+    decoder = decoder_of(
+        Modality.IMAGE, folder.input_shape, MediaFiles.of(tmp_path), EncoderConfig()
+    )
     with new_pipeline([]) as pipeline:
         embedded = (
             pipeline
@@ -121,8 +128,10 @@ def test_decoded_pictures_live_only_until_their_batch_is_full(folder, tmp_path, 
 
     # Patched where a worker of this process finds them; a closure would be pickled.
     monkeypatch.setattr(decode, "decode_image", decode_tracked)
-    monkeypatch.setattr(decode, "read_below", lambda root, path, limit: path.encode())
-    decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
+    monkeypatch.setattr(input_folder, "read_below", lambda root, path, limit: path.encode())
+    decoder = decoder_of(
+        Modality.IMAGE, folder.input_shape, MediaFiles.of(tmp_path), EncoderConfig()
+    )
     with new_pipeline([]) as pipeline:
         embedded = (
             pipeline
@@ -141,8 +150,10 @@ def test_an_error_that_is_no_fault_of_the_medium_stops_the_job(folder, tmp_path,
     def fail(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(decode, "read_below", fail)
-    decoder = decoder_of(Modality.IMAGE, folder.input_shape, tmp_path, EncoderConfig())
+    monkeypatch.setattr(input_folder, "read_below", fail)
+    decoder = decoder_of(
+        Modality.IMAGE, folder.input_shape, MediaFiles.of(tmp_path), EncoderConfig()
+    )
     with pytest.raises(Exception, match="no room"), new_pipeline([]) as pipeline:
         _ = (
             pipeline

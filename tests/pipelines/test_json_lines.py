@@ -5,8 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import table_blocks
+from pipelines.input_folder import InputFolder
 from pipelines.tables import Dialect, column_names, read_table
 from tfrs_mm.errors import UserError
+
+
+def names_of(path, *arguments, **options):
+    folder = InputFolder.of(path.parent)
+    return column_names(folder.file(path.name, "data.items"), *arguments, **options)
 
 
 def read(folder, content: bytes, columns=("a",), separator="|") -> tuple[list[dict], list[tuple]]:
@@ -98,12 +104,12 @@ def test_a_line_longer_than_a_block_is_told_and_the_others_go_on(tmp_path, monke
 def test_a_table_is_read_until_its_columns_were_met(tmp_path):
     path = tmp_path / "table.jsonl"
     path.write_text('{"a": 1}\n{"b": 2}\nbroken\n{"c": 3}\n{"d": 4}\n')
-    assert column_names(path, tmp_path, ("a",)) == ["a"]
-    assert column_names(path, tmp_path, ("b",)) == ["a", "b"]
-    assert column_names(path, tmp_path, ("a",), wanted=("c",)) == ["a", "b", "c"]
-    assert column_names(path, tmp_path, ("a",), wanted=("e",)) == ["a", "b", "c", "d"]
+    assert names_of(path, ("a",)) == ["a"]
+    assert names_of(path, ("b",)) == ["a", "b"]
+    assert names_of(path, ("a",), wanted=("c",)) == ["a", "b", "c"]
+    assert names_of(path, ("a",), wanted=("e",)) == ["a", "b", "c", "d"]
     with pytest.raises(UserError, match=r"no column \['e'\]; it has \['a', 'b', 'c', 'd'\]"):
-        column_names(path, tmp_path, ("e",))
+        names_of(path, ("e",))
 
 
 json_values = st.recursive(

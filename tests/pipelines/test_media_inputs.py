@@ -78,6 +78,6 @@ def test_a_mistake_on_the_command_line_is_one_line_and_code_2(encoders, tmp_path
         capture_output=True, text=True, check=False, cwd=pathlib.Path(media.__file__).parent.parent,
     )  # fmt: skip
     assert answer.returncode == 2
-    assert answer.stderr.splitlines()[-1].startswith("python -m pipelines.media: the table")
+    assert answer.stderr.splitlines()[-1].startswith("python -m pipelines.media: `data.items`")
     assert "Traceback" not in answer.stderr
     assert not (tmp_path / "out").exists()

@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that
 
+from pipelines.input_folder import InputFolder
 from pipelines.job_progress import JobProgress
-from pipelines.records import ReadEvents, find_files, partition_of
+from pipelines.log_files import find_files
+from pipelines.records import ReadEvents, partition_of
 from pipelines.runners import counters, new_pipeline
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary
@@ -81,11 +83,14 @@ def test_logs_are_found_in_the_order_of_their_names(tmp_path):
     for name in ("b.csv", "a.csv", "more/c.csv", "items.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("user_id,item_id,timestamp\n")
-    assert [path.name for path in find_files(tmp_path, logs("*.csv"))] == ["a.csv", "b.csv"]
-    assert [path.name for path in find_files(tmp_path, logs("**/*.csv"))] == [
+    assert [file.name for file in find_files(InputFolder.of(tmp_path), logs("*.csv"))] == [
         "a.csv",
         "b.csv",
-        "c.csv",
+    ]
+    assert [file.name for file in find_files(InputFolder.of(tmp_path), logs("**/*.csv"))] == [
+        "a.csv",
+        "b.csv",
+        "more/c.csv",
     ]
 
 
@@ -101,33 +106,36 @@ def test_logs_are_found_in_the_order_of_their_names(tmp_path):
 def test_a_pattern_without_logs_is_refused(tmp_path, pattern, fault):
     (tmp_path / "more").mkdir()
     with pytest.raises(UserError, match=fault):
-        find_files(tmp_path, logs(pattern))
+        find_files(InputFolder.of(tmp_path), logs(pattern))
 
 
 def test_a_log_without_its_columns_is_refused(tmp_path):
     (tmp_path / "log.csv").write_text("user_id,item,time\n")
     with pytest.raises(UserError, match=r"no column \['item_id', 'timestamp'\]"):
-        find_files(tmp_path, logs("log.csv"))
+        find_files(InputFolder.of(tmp_path), logs("log.csv"))
 
 
 def test_a_log_lacks_a_column_by_its_own_name(tmp_path):
     (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\n")
     with pytest.raises(UserError, match=r"no column \['reviewerID'\]"):
-        find_files(tmp_path, logs("log.csv", interaction_columns=("user_id=reviewerID",)))
+        find_files(
+            InputFolder.of(tmp_path), logs("log.csv", interaction_columns=("user_id=reviewerID",))
+        )
 
 
 def test_ratings_that_no_log_has_are_asked_for(tmp_path):
     (tmp_path / "a.csv").write_text("user_id,item_id,timestamp\n")
     with pytest.raises(UserError, match=r"`data\.min_rating` is 3\.0, but no file"):
-        find_files(tmp_path, logs("*.csv", min_rating=3.0))
+        find_files(InputFolder.of(tmp_path), logs("*.csv", min_rating=3.0))
     # One of several files is enough, by whatever name.
     (tmp_path / "b.csv").write_text("user_id,item_id,timestamp,stars\n")
     found = find_files(
-        tmp_path, logs("*.csv", min_rating=3.0, interaction_columns=("rating=stars",))
+        InputFolder.of(tmp_path),
+        logs("*.csv", min_rating=3.0, interaction_columns=("rating=stars",)),
     )
     assert len(found) == 2
     with pytest.raises(UserError, match=r"`data\.min_play_seconds` is 5\.0, but no file"):
-        find_files(tmp_path, logs("*.csv", min_play_seconds=5.0))
+        find_files(InputFolder.of(tmp_path), logs("*.csv", min_play_seconds=5.0))
 
 
 @pytest.mark.parametrize("name", ["log.jsonl.gz", "log.parquet"])

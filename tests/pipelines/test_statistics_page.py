@@ -151,6 +151,16 @@ def test_media_are_told_as_embedded_or_else_as_named(data_dir, tmp_path):
     assert "is <not> a picture (1)" in words
 
 
+def test_the_quality_of_embeddings_is_a_part_of_the_page(data_dir, tmp_path):
+    folder = write_media_report(data_dir, tmp_path / "data")
+    (folder / "items" / "quality.json").write_text(
+        json.dumps({"items": 4, "outlier_z": 4.0, "near_duplicate_cosine": 0.98, "modalities": {}})
+    )
+    page = Parsed(statistics_page(folder))
+    assert "quality" in [attributes.get("id") for attributes in page.all_of("section")]
+    assert "No item has an embedding." in page.words
+
+
 def test_the_command_writes_the_file_or_says_what_is_missing(data_dir, tmp_path, capsys):
     output = tmp_path / "page.html"
     assert main(["--data", str(data_dir), "--output", str(output)]) == 0

@@ -14,9 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import table_blocks
+from pipelines.input_folder import InputFolder
 from pipelines.tables import OUR_NAMES, Dialect, catalogue_dialect, column_names, read_table
 from tfrs_mm.config import DataConfig
 from tfrs_mm.errors import UserError
+
+
+def names_of(path, *arguments, **options):
+    folder = InputFolder.of(path.parent)
+    return column_names(folder.file(path.name, "data.items"), *arguments, **options)
+
 
 COLUMNS = ("a", "b", "c")
 FIRST_ROW = {".csv": 2, ".jsonl": 1, ".parquet": 1}
@@ -63,7 +70,7 @@ def test_every_format_gives_the_same_cells(tmp_path_factory, rows):
 @pytest.mark.parametrize("suffix", [kind + end for kind in (".csv", ".jsonl") for end in PACKED])
 def test_compression_is_recognised_by_the_name(tmp_path, suffix):
     path = write(tmp_path, [("1", "é", "")] * 5, suffix)
-    assert column_names(path, tmp_path, COLUMNS) == list(COLUMNS)
+    assert names_of(path, COLUMNS) == list(COLUMNS)
     assert read(path)[0] == [("1", "é", "")] * 5
     upper = path.rename(tmp_path / path.name.upper())
     assert read(upper)[0] == [("1", "é", "")] * 5
@@ -101,12 +108,12 @@ def test_columns_of_other_names_go_by_ours(tmp_path, suffix):
     path = write(tmp_path, [("1", "2", "3")], suffix)
     # Their c is our a, and their a, which goes by no name of ours, is not read; b is b.
     dialect = Dialect({"a": "c", "title": "b"})
-    assert column_names(path, tmp_path, ("a", "title"), dialect) == ["a", "title"]
+    assert names_of(path, ("a", "title"), dialect) == ["a", "title"]
     assert read(path, ("title", "a"), dialect)[0] == [("2", "3")]
     # One of their columns may be two of ours.
     assert read(path, ("a", "b", "title"), dialect)[0] == [("3", "2", "2")]
     with pytest.raises(UserError, match=r"no column \['title of the film'\]; it has \['a'"):
-        column_names(path, tmp_path, ("x",), Dialect({"x": "title of the film"}))
+        names_of(path, ("x",), Dialect({"x": "title of the film"}))
 
 
 def test_the_dialect_of_the_catalogue_is_a_setting():
@@ -126,5 +133,5 @@ def test_a_file_of_another_format_is_named(tmp_path, name, fault):
     path = tmp_path / name
     path.write_bytes(b"a,b,c\n1,2,3\n")
     with pytest.raises(UserError, match=fault) as caught:
-        column_names(path, tmp_path, ())
+        names_of(path, ())
     assert str(path) in str(caught.value)

@@ -10,6 +10,7 @@ from tfrs_mm.cli import build_parser, main
 COMMANDS = [
     "demo",
     "synthesize",
+    "convert",
     "weights",
     "preprocess",
     "train",

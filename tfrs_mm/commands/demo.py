@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from tfrs_mm.artefacts import MANIFEST, read_manifest, write_json
 from tfrs_mm.commands import demo_table
 from tfrs_mm.commands.arguments import add_config, config_of, new_parser
+from tfrs_mm.commands.data_sources import sources
 from tfrs_mm.commands.evaluate import STAGES, evaluate_run
 from tfrs_mm.commands.export import export_run
-from tfrs_mm.commands.preprocess import preprocess, sources
+from tfrs_mm.commands.preprocess import preprocess
 from tfrs_mm.commands.weights import DEFAULT_WEIGHTS
 from tfrs_mm.config import Config, load_config
 from tfrs_mm.errors import UserError

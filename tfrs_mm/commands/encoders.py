@@ -2,12 +2,16 @@
 
 import pathlib
 import shutil
+from typing import TYPE_CHECKING
 
 from tfrs_mm.commands.media_sample import MediaSample
-from tfrs_mm.config import Config, EncoderConfig
+from tfrs_mm.config import Config, EncoderConfig, load_config
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
 from tfrs_mm.weights import find_weights, pretrained_encoder_of, verify_weights
+
+if TYPE_CHECKING:
+    from pipelines.input_folder import InputFolder
 
 
 def prepare_encoders(
@@ -15,7 +19,8 @@ def prepare_encoders(
     weights_dir: pathlib.Path,
     output_dir: pathlib.Path,
     sample: MediaSample,
-    input_dir: pathlib.Path,
+    input_dir: "InputFolder",
+    base_dir: pathlib.Path | None = None,
 ) -> tuple[dict[Modality, pathlib.Path], list[str]]:
     """Exports one encoder for each modality that the catalogue has and the configuration wants, or
     describes the embeddings that are given in its place.
@@ -26,16 +31,19 @@ def prepare_encoders(
         output_dir: takes one folder for each modality.
         sample: of the catalogue's media, for encoders that are trained on it.
         input_dir: holds embeddings that are given.
+        base_dir: a former data folder, whose encoders go on where their settings are the same.
 
     Returns:
         The folders, and one line for each modality that says what was chosen and why.
 
     Raises:
         UserError: a modality's `kind` is `pretrained` and its weights are not installed, or
-            damaged; it is `saved_model` and there is no such encoder; it is `given` and there are
-            no such embeddings.
+            damaged; it is `saved_model` and there is no such encoder; it is `keras_cv` and there is
+            no such backbone, or its weights do not fit; it is `given` and there are no such
+            embeddings.
     """
     found = find_weights(weights_dir)
+    former = _former_settings(base_dir)
     folders: dict[Modality, pathlib.Path] = {}
     notes = []
     for modality in Modality:
@@ -52,6 +60,11 @@ def prepare_encoders(
         if not sample.has(modality):
             notes.append(f"{modality.value}: left out, the catalogue has none")
             continue
+        if former.get(modality) == settings:
+            shutil.copytree(base_dir / "encoders" / modality.value, folder)
+            notes.append(f"{modality.value}: that of {base_dir}")
+            folders[modality] = folder
+            continue
         if settings.kind == "pretrained" and name not in found:
             raise UserError(
                 f"encoders.{modality.value}.kind is pretrained, but the weights of {name} are not "
@@ -59,6 +72,8 @@ def prepare_encoders(
             )
         if settings.kind == "saved_model":
             notes.append(_copy_saved_model(modality, settings, folder))
+        elif settings.kind == "keras_cv":
+            notes.append(_export_keras_cv(modality, settings, folder))
         elif settings.kind in ("auto", "pretrained") and name in found:
             _export_pretrained(name, modality, settings, weights_dir, folder)
             notes.append(f"{modality.value}: pretrained {name}")
@@ -77,8 +92,17 @@ def prepare_encoders(
     return folders, notes
 
 
+def _former_settings(base_dir: pathlib.Path | None) -> dict[Modality, EncoderConfig]:
+    """With what settings each encoder of a former run was made; none where there is no such run."""
+    if base_dir is None:
+        return {}
+    config = load_config(base_dir / "config.json")
+    there = [m for m in Modality if (base_dir / "encoders" / m.value).is_dir()]
+    return {modality: getattr(config.encoders, modality.value) for modality in there}
+
+
 def _describe_given(
-    modality: Modality, config: Config, input_dir: pathlib.Path, folder: pathlib.Path
+    modality: Modality, config: Config, input_dir: "InputFolder", folder: pathlib.Path
 ) -> str:
     """Says what was found, in the note's words."""
     from pipelines.given import describe_given
@@ -122,6 +146,31 @@ def _export_pretrained(
         encoder = EfficientNetImageEncoder(location, settings.size_px)
     export_encoder(
         encoder, folder, name=name, modality=modality, kind="pretrained", weights_sha256=sha256
+    )
+
+
+def _export_keras_cv(modality: Modality, settings: EncoderConfig, folder: pathlib.Path) -> str:
+    """Exports a KerasCV backbone; says what it is, in the note's words."""
+    from tfrs_mm.encoders import KerasCvImageEncoder
+    from tfrs_mm.encoders.base import export_encoder, sha256_of_variables
+
+    encoder = KerasCvImageEncoder(settings, f"encoders.{modality.value}")
+    export_encoder(
+        encoder,
+        folder,
+        name=encoder.backbone_name,
+        modality=modality,
+        kind="keras_cv",
+        weights_sha256=sha256_of_variables(encoder),
+        arguments=encoder.arguments,
+    )
+    weights = (
+        f"weights from {settings.file}"
+        if settings.file
+        else (f"random weights by the seed {settings.random_seed}")
+    )
+    return (
+        f"{modality.value}: KerasCV {encoder.backbone_name} of {encoder.dim} dimensions, {weights}"
     )
 
 

@@ -1,25 +1,30 @@
 """Canonical arrays of some of a catalogue's media, to train small encoders on."""
 
-import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfrs_mm.config import Config
 from tfrs_mm.schema import Modality
 
+if TYPE_CHECKING:
+    from pipelines.input_folder import AnyFolder
+
 
 class MediaSample:
     """Decodes up to `limit` items of one modality, drawn by seed, exactly as the media job does."""
 
-    def __init__(self, input_dir: pathlib.Path, config: Config, limit: int = 1000) -> None:
+    def __init__(self, input_dir: "AnyFolder", config: Config, limit: int = 1000) -> None:
         """Says where from.
 
         Args:
-            input_dir: holds the catalogue and the files it names.
+            input_dir: a folder or URL that holds the catalogue and the files it names.
             config: the sections `data`, `encoders` and the seed are used.
             limit: items of one modality.
         """
-        self._input_dir, self._config, self._limit = input_dir, config, limit
+        from pipelines.input_folder import InputFolder
+
+        self._input_dir, self._config, self._limit = InputFolder.of(input_dir), config, limit
 
     def has(self, modality: Modality) -> bool:
         """Whether the catalogue names any medium of this modality."""
@@ -34,13 +39,14 @@ class MediaSample:
             input_shape: of the encoder's inputs, the first axis being the batch.
         """
         from pipelines.decode import decoder_of
+        from pipelines.media_files import MediaFiles
         from tfrs_mm.media import MediaError
         from tfrs_mm.progress import tracked
 
         decode = decoder_of(
             modality,
             input_shape,
-            self._input_dir.resolve(),
+            MediaFiles.of(self._input_dir, self._config.encoders.media_roots),
             getattr(self._config.encoders, modality.value),
         )
         arrays = []
@@ -66,7 +72,7 @@ class MediaSample:
             "description",
             *(f"{m.value}_path" for m in Modality if m is not Modality.TEXT),
         )
-        table = str(self._input_dir / self._config.data.items)
+        table = self._input_dir.file(self._config.data.items, "data.items").path
         return [
             cell
             for batch in read_rows(table, columns, catalogue_dialect(self._config.data))

@@ -1,25 +1,18 @@
 """`tfrs-mm preprocess`: both Beam jobs, from logs and media to a data folder."""
 
 import argparse
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfrs_mm.artefacts import (
-    fingerprint_file,
-    fingerprint_of,
-    whole_directory,
-    write_json,
-    write_manifest,
-)
+from tfrs_mm.artefacts import read_manifest, whole_directory, write_json, write_manifest
 from tfrs_mm.commands.arguments import add_config, config_of, new_parser
+from tfrs_mm.commands.data_sources import sources
 from tfrs_mm.commands.weights import DEFAULT_WEIGHTS
-from tfrs_mm.config import Config, EncoderConfig
-from tfrs_mm.errors import UserError
+from tfrs_mm.config import Config
 from tfrs_mm.schema import FeatureSpec, Kind, Modality, Owner, Schema
-
-_CONFIGURED = ("data", "encoders")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -40,11 +33,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "such as --runner or --direct_num_workers.\n\n"
         "Example: tfrs-mm preprocess --input films --output data/films --weights weights",
     )
-    parser.add_argument("--input", required=True, type=pathlib.Path, metavar="DIR")
+    parser.add_argument("--input", required=True, metavar="DIR", help="a folder, or its URL")
     parser.add_argument("--output", required=True, type=pathlib.Path, metavar="DATA")
     parser.add_argument(
         "--weights", type=pathlib.Path, default=DEFAULT_WEIGHTS, metavar="DIR",
         help="pretrained encoders, see `tfrs-mm weights`",
+    )  # fmt: skip
+    parser.add_argument(
+        "--base", type=pathlib.Path, metavar="DATA",
+        help="a former data folder to go on from: only new logs are read, ids keep their rows, "
+        "encoders stay",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace a data folder")
     add_config(parser)
@@ -60,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.weights,
         arguments.beam_options,
         overwrite=arguments.overwrite,
+        base_dir=arguments.base,
     )
     print_report(report)
     print(f"data: {arguments.output}")
@@ -67,23 +66,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def preprocess(
-    input_dir: pathlib.Path,
+    input_dir: str | os.PathLike[str],
     output_dir: pathlib.Path,
     config: Config,
     weights_dir: pathlib.Path,
     beam_options: Sequence[str] = (),
     overwrite: bool = False,
+    base_dir: pathlib.Path | None = None,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
 ) -> dict[str, Any]:
     """Runs both jobs.
 
     Args:
-        input_dir: logs and catalogue.
+        input_dir: a folder or URL with logs and catalogue.
         output_dir: the data folder.
         config: the sections `data` and `encoders` are used.
         weights_dir: of the pretrained encoders.
         beam_options: handed to both jobs.
         overwrite: whether an old data folder may be replaced.
+        base_dir: a former data folder to go on from.
         say: told which encoder was chosen for each modality.
 
     Returns:
@@ -93,16 +94,21 @@ def preprocess(
         UserError: the input, the configuration or the output folder is at fault.
     """
     from pipelines import behaviour, media
+    from pipelines.input_folder import InputFolder
     from pipelines.media_inputs import read_source
+    from pipelines.projection_plan import schema_as_written
     from tfrs_mm.commands.encoders import prepare_encoders
     from tfrs_mm.commands.media_sample import MediaSample
 
-    made_from = sources(input_dir, config, weights_dir)
+    source = InputFolder.of(input_dir)
+    made_from = sources(source, config, weights_dir)
+    if base_dir is not None:
+        made_from["base"] = read_manifest(base_dir, "data")["fingerprint"]
     with whole_directory(output_dir, overwrite=overwrite) as folder:
-        behaviour_report = behaviour.run(input_dir, folder, config, beam_options)
-        sample = MediaSample(input_dir, config)
+        behaviour_report = behaviour.run(source, folder, config, beam_options, base_dir)
+        sample = MediaSample(source, config)
         encoders, notes = prepare_encoders(
-            config, weights_dir, folder / "encoders", sample, input_dir
+            config, weights_dir, folder / "encoders", sample, source, base_dir
         )
         for note in notes:
             say(note)
@@ -121,52 +127,12 @@ def preprocess(
                 if modality in infos
             ),
         )
-        media_report = media.run(input_dir, folder, config, encoders, schema, beam_options)
+        media_report = media.run(source, folder, config, encoders, schema, beam_options)
+        schema = schema_as_written(schema, folder)
         schema.write(folder / "schema.json")
         write_json(folder / "config.json", config.to_dict())
         write_manifest(folder, "data", made_from, schema=schema.fingerprint(), notes=notes)
     return {"behaviour": behaviour_report, "media": media_report, "encoders": notes}
-
-
-def sources(input_dir: pathlib.Path, config: Config, weights_dir: pathlib.Path) -> dict[str, str]:
-    """What a data folder is made from: tables and given embeddings by content, media by name and
-    size, the settings.
-
-    Raises:
-        UserError: the input folder or its tables are not there.
-    """
-    if not input_dir.is_dir():
-        raise UserError(f"--input must be a folder with {config.data.items}; {input_dir} is none.")
-    tables = [*sorted(input_dir.glob(config.data.interactions)), input_dir / config.data.items]
-    files = sorted(path for path in input_dir.rglob("*") if path.is_file())
-    listing = [[str(path.relative_to(input_dir)), path.stat().st_size] for path in files]
-    tables += _embeddings_and_encoders(input_dir, config)
-    contents = [fingerprint_file(path) for path in tables if path.is_file()]
-    weights = [
-        [str(path.relative_to(weights_dir)), path.stat().st_size]
-        for path in sorted(weights_dir.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
-    ]
-    return {
-        "input": fingerprint_of([contents, listing]),
-        # Where embeddings are kept makes no difference to them.
-        "config": config.with_overrides({"encoders.cache_dir": ""}).fingerprint(*_CONFIGURED),
-        "weights": fingerprint_of(weights),
-    }
-
-
-def _embeddings_and_encoders(input_dir: pathlib.Path, config: Config) -> list[pathlib.Path]:
-    """The files of given embeddings, and the descriptions of the user's own encoders."""
-    from pipelines.given import given_files
-    from tfrs_mm.encoder_folder import DESCRIPTION
-
-    files = []
-    for modality in Modality:
-        settings: EncoderConfig = getattr(config.encoders, modality.value)
-        files += given_files(settings, input_dir)
-        if settings.kind == "saved_model":
-            files.append(pathlib.Path(settings.file) / DESCRIPTION)
-    return files
 
 
 def print_report(report: dict[str, Any]) -> None:

@@ -74,15 +74,19 @@ def varints(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Column k holds byte k of every number; `used` says which of them the number needs.
     dense = np.empty((len(numbers), width), dtype=np.uint8)
     used = np.ones((len(numbers), width), dtype=bool)
+    lengths = np.ones(len(numbers), dtype=np.uint8)
     for place in range(width):
         byte = (numbers & 0x7F).astype(np.uint8)
         numbers = numbers >> numbers.dtype.type(_BITS)
         if place + 1 < width:
             more = numbers > 0
             used[:, place + 1] = more
+            lengths += more
             byte |= more.view(np.uint8) << 7
         dense[:, place] = byte
-    np.cumsum(used.sum(axis=1), out=splits[1:])
+    np.cumsum(lengths, out=splits[1:])
+    if splits[-1] == dense.size:
+        return dense.reshape(-1), splits
     return dense[used], splits
 
 

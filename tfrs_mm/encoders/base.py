@@ -8,6 +8,7 @@ job needs nothing but the exported SavedModel.
 import hashlib
 import os
 import pathlib
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -41,6 +42,7 @@ def export_encoder(
     modality: Modality,
     kind: str,
     weights_sha256: str,
+    arguments: Sequence[str] = (),
     overwrite: bool = False,
 ) -> EncoderFolder:
     """Writes the encoder as a SavedModel with its `encoder.json`, whole or not at all.
@@ -68,6 +70,7 @@ def export_encoder(
         input_shape=tuple(spec.shape.as_list()),
         weights_sha256=weights_sha256,
         requires=("tensorflow_text",) if spec.dtype == tf.string else (),
+        arguments=tuple(arguments),
     )
     with whole_directory(directory, overwrite=overwrite) as temporary:
         tf.saved_model.save(served, str(temporary), signatures={DEFAULT: serve})

@@ -1,5 +1,6 @@
 """Encoders and embeddings that the user brings, from the configuration to the data folder."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,13 +10,17 @@ import tensorflow as tf
 
 from pipelines.describe_encoder import describe_encoder
 from pipelines.given import GivenEmbeddings
+from pipelines.projection_plan import plans_of
+from tfrs_mm.commands.data_sources import sources
 from tfrs_mm.commands.encoders import prepare_encoders
-from tfrs_mm.commands.preprocess import preprocess, sources
+from tfrs_mm.commands.preprocess import preprocess
 from tfrs_mm.config import Config
 from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.tfrecord import find_shards, read_tfrecord
 from tfrs_mm.encoder_folder import EncoderFolder
+from tfrs_mm.encoders import export_projected
 from tfrs_mm.errors import UserError
+from tfrs_mm.projection import AffineStep, Projection
 from tfrs_mm.schema import Modality, Schema
 
 
@@ -117,8 +122,8 @@ def test_the_data_folder_knows_what_it_was_made_from(lengths, tmp_path):
     assert sources(tmp_path / "in", chosen, tmp_path / "weights") != second
 
 
-def test_both_are_carried_into_the_item_records(lengths, tmp_path):
-    folder = tmp_path / "in"
+def write_input(folder):
+    """Eight items with a title of as many letters, given pictures, and some events."""
     folder.mkdir()
     ids = [f"i{n}" for n in range(1, 9)]
     (folder / "items.csv").write_text(
@@ -129,7 +134,26 @@ def test_both_are_carried_into_the_item_records(lengths, tmp_path):
         "user_id,item_id,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in events)
     )
     given = np.arange(24, dtype=np.float32).reshape(8, 3)
+    given[:, 1] **= 2
     np.savez(folder / "v.npz", item_ids=np.array(ids), embeddings=given)
+    return given
+
+
+def read_embeddings(data, schema):
+    """`{item id: {modality: embedding}}` of all records."""
+    paths = find_shards(data / "items", "items")
+    records = [record for path in paths for record in read_tfrecord(path)]
+    items = ExamplesSpec(schema).item.parse(tf.constant(records))
+    columns = {m: items[m.embedding_key].numpy() for m in schema.modalities}
+    return {
+        item_id.decode(): {modality: column[place] for modality, column in columns.items()}
+        for place, item_id in enumerate(items["item_id"].numpy())
+    }
+
+
+def test_both_are_carried_into_the_item_records(lengths, tmp_path):
+    folder = tmp_path / "in"
+    given = write_input(folder)
     chosen = config(
         image__kind="given", image__file="v.npz", text__kind="saved_model", text__file=str(lengths)
     )
@@ -141,13 +165,73 @@ def test_both_are_carried_into_the_item_records(lengths, tmp_path):
         "image": GivenEmbeddings.read(tmp_path / "data" / "encoders" / "image").fingerprint,
         "text": EncoderFolder.read(lengths).fingerprint,
     }
-    paths = find_shards(tmp_path / "data" / "items", "items")
-    records = [record for path in paths for record in read_tfrecord(path)]
-    items = ExamplesSpec(schema).item.parse(tf.constant(records))
-    for item_id, image, text in zip(
-        items["item_id"].numpy(), items["image/embedding"].numpy(), items["text/embedding"].numpy(),
-        strict=True,
-    ):  # fmt: skip
+    for item_id, embeddings in read_embeddings(tmp_path / "data", schema).items():
         n = int(item_id[1:])
-        np.testing.assert_array_equal(image, given[n - 1])
-        np.testing.assert_array_equal(text, [n, 2 * n])
+        np.testing.assert_array_equal(embeddings[Modality.IMAGE], given[n - 1])
+        np.testing.assert_array_equal(embeddings[Modality.TEXT], [n, 2 * n])
+
+
+def test_projected_embeddings_have_their_own_schema(lengths, tmp_path):
+    given = write_input(tmp_path / "in")
+    chosen = config(
+        image__kind="given", image__file="v.npz", image__pca_dim=2, text__kind="saved_model",
+        text__file=str(lengths), cca=["image=text"], cca_dim=1,
+    )  # fmt: skip
+    said = preprocess(
+        tmp_path / "in", tmp_path / "data", chosen, tmp_path / "weights", say=lambda line: None
+    )
+    assert [step["kind"] for step in said["media"]["projections"]["image"]] == ["pca", "cca"]
+    schema = Schema.read(tmp_path / "data" / "schema.json")
+    assert [schema.feature(name).size for name in ("image", "text")] == [1, 1]
+    projections = {
+        modality: Projection.read(
+            tmp_path / "data" / "encoders" / modality.value / "projection.npz"
+        )
+        for modality in schema.modalities
+    }
+    assert dict(schema.encoders) == {
+        modality.value: projection.embedding_fingerprint
+        for modality, projection in projections.items()
+    }
+    # A server that gets the encoder and its projection makes the embedding of the record.
+    served = export_projected(tmp_path / "data" / "encoders" / "text", tmp_path / "served")
+    embed = tf.saved_model.load(served.path).signatures["serving_default"]
+    for item_id, embeddings in read_embeddings(tmp_path / "data", schema).items():
+        n = int(item_id[1:])
+        picture = projections[Modality.IMAGE].apply(given[n - 1])
+        np.testing.assert_array_equal(embeddings[Modality.IMAGE], picture)
+        text = embed(inputs=tf.constant(["x" * n]))["embedding"][0]
+        np.testing.assert_allclose(embeddings[Modality.TEXT], text, atol=1e-6)
+
+
+def test_an_encoder_is_taken_over_with_its_projection(lengths, tmp_path):
+    shutil.copytree(lengths, tmp_path / "mine")
+    fingerprint = EncoderFolder.read(lengths).fingerprint
+    step = AffineStep("pca", np.zeros(2), np.ones([2, 1]), np.ones(1), 9, {})
+    written = Projection(Modality.TEXT, fingerprint, (step,))
+    written.write(tmp_path / "mine" / "projection.npz")
+    chosen = config(text__kind="saved_model", text__file=str(tmp_path / "mine"))
+    (tmp_path / "items.csv").write_text("item_id\na\n")
+    before = sources(tmp_path, chosen, tmp_path / "weights")
+    folders, _ = prepared(tmp_path, chosen)
+    plans = plans_of(chosen.encoders, {Modality.TEXT: EncoderFolder.read(folders[Modality.TEXT])})
+    assert plans[Modality.TEXT].stored.fingerprint == written.fingerprint
+    other = dataclasses.replace(step, matrix=np.zeros([2, 1]))
+    Projection(Modality.TEXT, fingerprint, (other,)).write(tmp_path / "mine" / "projection.npz")
+    assert sources(tmp_path, chosen, tmp_path / "weights") != before
+
+
+def test_weights_of_a_backbone_are_what_the_data_folder_was_made_from(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "items.csv").write_text("item_id\na\n")
+    chosen = config(image__kind="keras_cv", image__file=str(tmp_path / "preset"))
+    (tmp_path / "preset").mkdir()
+    seen = set()
+    for content in ("one", "two"):  # of the same size
+        (tmp_path / "preset" / "model.weights.h5").write_text(content)
+        seen.add(sources(tmp_path / "in", chosen, tmp_path / "weights")["input"])
+    file = chosen.with_overrides(
+        {"encoders.image.file": str(tmp_path / "preset" / "model.weights.h5")}
+    )
+    seen.add(sources(tmp_path / "in", file, tmp_path / "weights")["config"])
+    assert len(seen) == 3

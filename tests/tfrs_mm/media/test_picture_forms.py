@@ -56,7 +56,7 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", sorted(STORED))
 def test_every_orientation_is_shown_upright(orientation, form):
     exif = Image.Exif()
@@ -64,6 +64,7 @@ def test_every_orientation_is_shown_upright(orientation, form):
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](quarters())))
     options = {"lossless": True} if form == "WEBP" else {}
     options |= {"quality": 95, "subsampling": 0} if form == "JPEG" else {}
+    options |= {"quality": 95} if form == "AVIF" else {}
     pixels = decoded(encoded(stored, form, exif=exif, **options), 16)
     corners = [pixels[2, 2], pixels[2, -3], pixels[-3, 2], pixels[-3, -3]]
     expected = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]
@@ -90,6 +91,8 @@ def test_an_orientation_that_is_none_turns_nothing(orientation):
         ("RGBA", (0, 0, 0, 51), "TIFF", [204, 204, 204]),  # 255 * (1 - 51 / 255)
         ("CMYK", (255, 0, 0, 0), "TIFF", [0, 255, 255]),
         ("CMYK", (0, 0, 0, 255), "JPEG", [0, 0, 0]),
+        ("CMYK", (255, 0, 0, 0), "JPEG", [0, 255, 255]),  # stored inverted, as Adobe does
+        ("RGBA", (0, 0, 0, 51), "AVIF", [204, 204, 204]),
         ("YCbCr", (128, 128, 128), "JPEG", [128, 128, 128]),
         ("LAB", (255, 128, 128), "TIFF", [255, 255, 255]),
         ("I;16", 0x8080, "TIFF", [128, 128, 128]),
@@ -144,7 +147,7 @@ def test_pixels_that_are_fractions_are_refused():
         decoded(encoded(Image.new("F", (8, 8), 0.5), "TIFF"))
 
 
-@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
 def test_a_long_animation_costs_its_first_frame_only(form):
     frames = [Image.new("RGB", (16, 16), (0, 4 * n, 255 - n)) for n in range(60)]
     data = encoded(
