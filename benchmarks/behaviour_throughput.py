@@ -13,19 +13,22 @@ of one process, so its peak grows with the log; what a worker of any other runne
 partition, and how large it is decides `data.shards`. The growing peak is printed for a fixed number
 of shards and for one that grows with the log.
 
-Run it by hand: `python benchmarks/behaviour_throughput.py`, once more with `--scaling`.
+Run it by hand: `python benchmarks/behaviour_throughput.py`, once more with `--scaling`. Options
+that are not its own go to Beam, in both forms that use it, such as `--direct_num_workers=2
+--direct_running_mode=multi_threading`.
 """
 
 import argparse
 import collections
 import dataclasses
 import hashlib
+import math
 import pathlib
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import child_runs
 import numpy as np
@@ -45,9 +48,13 @@ _FEW_EVENTS, _FEW_USERS = 1_000, 100  # of the log that start-up is measured wit
 _SPEED_UP, _OVER_POLARS, _EXPONENT = 10.0, 4.0, 1.1  # targets
 
 
-def command(form: str, log: pathlib.Path, output: pathlib.Path, shards: int) -> list[str]:
+def command(
+    form: str, log: pathlib.Path, output: pathlib.Path, shards: int, beam_args: Sequence[str] = ()
+) -> list[str]:
     """What makes `output` of a log in this form, to be run by Python."""
     folders = ["--input", str(log), "--output", str(output)]
+    if form != POLARS:
+        folders += beam_args
     if form in (JOB, WHOLE):
         settings = [f"data.shards={shards}", *(LEFT_OUT if form == JOB else ())]
         return ["-m", "pipelines.behaviour", *folders, *(f"--set={one}" for one in settings)]
@@ -97,7 +104,9 @@ def compare(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
             for source, of in ((few, start_up), (log, runs)):
                 output = folder / form
                 shutil.rmtree(output, ignore_errors=True)
-                run = child_runs.run_child(command(form, source, output, arguments.shards))
+                run = child_runs.run_child(
+                    command(form, source, output, arguments.shards, arguments.beam)
+                )
                 of[form].append(run)
                 print(f"{repeat}: {form}, {source.name}: {run.seconds:.1f} s", file=sys.stderr)
     child_runs.print_runs(runs, arguments.events, "events")
@@ -149,9 +158,11 @@ def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
     """Runs the job with ever more events and prints what it took; whether the figure is met."""
     few = write_log(folder / "few", _FEW_EVENTS, _FEW_USERS, arguments.items, arguments.seed)
     start_up = [
-        child_runs.run_child(command(JOB, few, folder / f"of few {repeat}", arguments.shards))
-        for repeat in range(arguments.repeats)
-    ]
+        child_runs.run_child(
+            command(JOB, few, folder / f"of few {repeat}", arguments.shards, arguments.beam)
+        )
+        for repeat in range(arguments.repeats + 1)
+    ][1:]  # the first one also reads libraries from disk
     runs: dict[tuple[int, int], list[Run]] = collections.defaultdict(list)
     for times in _SCALES:
         # More users, not more events of a user: a log that is read for longer grows by both, but
@@ -162,7 +173,9 @@ def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
         )  # fmt: skip
         for _ in range(arguments.repeats):
             for shards in dict.fromkeys((arguments.shards, arguments.shards * times)):
-                run = child_runs.run_child(command(JOB, log, folder / "made", shards))
+                run = child_runs.run_child(
+                    command(JOB, log, folder / "made", shards, arguments.beam)
+                )
                 runs[times, shards].append(run)
                 print(f"{times} x, {shards} shards: {run.seconds:.1f} s", file=sys.stderr)
                 shutil.rmtree(folder / "made")
@@ -173,24 +186,28 @@ def scale(folder: pathlib.Path, arguments: argparse.Namespace) -> bool:
         peak = max(run.peak_mib for run in of)
         print(f"{times * arguments.events:>10,} events, {shards:>3} shards: {seconds} s, "
               f"{peak:.0f} MiB")  # fmt: skip
-    exponents = list(_exponents(start_up, runs, arguments))
+    idle = min(run.seconds for run in start_up)
+    seconds = [
+        [runs[times, arguments.shards][repeat].seconds for times in _SCALES]
+        for repeat in range(arguments.repeats)
+    ]
+    exponents = [_exponent(np.array(one) - idle) for one in seconds]
+    with_it = [_exponent(np.array(one)) for one in seconds]
     print(f"exponent of the time without start-up: {child_runs.spread(exponents)}")
+    print(f"with it: {child_runs.spread(with_it)}")
     value = statistics.median(exponents)
     return child_runs.print_figure("behaviour_time_exponent", value, _EXPONENT, value <= _EXPONENT)
 
 
-def _exponents(
-    start_up: list[Run], runs: dict[tuple[int, int], list[Run]], arguments: argparse.Namespace
-) -> Iterator[float]:
-    """The slope of log(time - start-up) by log(events), one for each repeat."""
-    idle = statistics.median(run.seconds for run in start_up)
-    for repeat in range(arguments.repeats):
-        seconds = [runs[times, arguments.shards][repeat].seconds - idle for times in _SCALES]
-        yield float(np.polyfit(np.log(_SCALES), np.log(seconds), 1)[0])
+def _exponent(seconds: np.ndarray) -> float:
+    """The slope of log(seconds) by log(events); NaN where a time is lost in the noise."""
+    if (seconds <= 0).any():
+        return math.nan
+    return float(np.polyfit(np.log(_SCALES), np.log(seconds), 1)[0])
 
 
 def main() -> int:
-    """Prints tables, and one line a figure."""
+    """Prints tables, and one line a figure; options that are not its own go to Beam."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -205,7 +222,7 @@ def main() -> int:
     parser.add_argument(
         "--folder", metavar="DIR", help="for the logs; the system's where not given"
     )
-    arguments = parser.parse_args()
+    arguments, arguments.beam = parser.parse_known_args()
     arguments.users = arguments.users or max(arguments.events // 20, 1)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         measure = scale if arguments.scaling else compare

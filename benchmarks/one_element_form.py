@@ -14,7 +14,7 @@ import json
 import math
 import pathlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -31,7 +31,13 @@ _MIN_EVENTS = 3  # a user with fewer events is only learnt from
 Event = dict[str, Any]
 
 
-def run(input_dir: pathlib.Path, output_dir: pathlib.Path, shards: int, max_history: int) -> None:
+def run(
+    input_dir: pathlib.Path,
+    output_dir: pathlib.Path,
+    shards: int,
+    max_history: int,
+    beam_args: Sequence[str] = (),
+) -> None:
     """Writes `vocabulary/`, `behaviour/` and `rejects/` below `output_dir`.
 
     Args:
@@ -39,12 +45,13 @@ def run(input_dir: pathlib.Path, output_dir: pathlib.Path, shards: int, max_hist
         output_dir: to make.
         shards: files of every record set.
         max_history: items of a history that are kept.
+        beam_args: options for Beam.
     """
     for name in ("vocabulary", "behaviour", "rejects"):
         (output_dir / name).mkdir(parents=True)
     vocabulary_dir, behaviour_dir = output_dir / "vocabulary", output_dir / "behaviour"
     items = _write_items(input_dir / "items.csv", vocabulary_dir / "items.txt")
-    pipeline = new_pipeline([])
+    pipeline = new_pipeline(beam_args)
     events = (
         pipeline
         | "NameLog" >> beam.Create([str(input_dir / "interactions.csv")])
@@ -241,8 +248,8 @@ def main() -> None:
     parser.add_argument("--output", type=pathlib.Path, required=True, metavar="DIR")
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--max-history", type=int, default=50)
-    arguments = parser.parse_args()
-    run(arguments.input, arguments.output, arguments.shards, arguments.max_history)
+    arguments, beam_args = parser.parse_known_args()
+    run(arguments.input, arguments.output, arguments.shards, arguments.max_history, beam_args)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from pipelines.outcomes import (
     Embedded,
     Medium,
 )
+from pipelines.worker_share import ALONE, WorkerShare
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.media import MediaError
 from tfrs_mm.schema import Modality
@@ -64,6 +65,7 @@ class EmbedModality(beam.PTransform):
         batch_size: int,
         progress: JobProgress,
         cache_dir: str | os.PathLike[str] | None = None,
+        share: WorkerShare = ALONE,
     ) -> None:
         """Says how.
 
@@ -73,13 +75,14 @@ class EmbedModality(beam.PTransform):
             batch_size: inputs of every call of the encoder.
             progress: advanced once for each item, whether it has the modality or not.
             cache_dir: keeps embeddings for later runs; None keeps none.
+            share: of its machine that a process takes.
         """
         super().__init__()
         self._directory = (
             cache_dir and pathlib.Path(cache_dir) / folder.fingerprint / decoder.fingerprint
         )
         self._whole_files = WholeFiles(self._directory, folder.modality, folder.dim)
-        self._handler = EncoderHandler(folder, batch_size)
+        self._handler = EncoderHandler(folder, batch_size, share)
         self._read = ReadMedia(folder.modality, decoder, progress)
         self._decode = DecodeMedia(folder.modality, decoder, progress)
         self._check = CheckEmbeddings(folder.modality, progress)

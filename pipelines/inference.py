@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
+from pipelines.worker_share import ALONE, WorkerShare
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.signatures import DEFAULT, ENCODER_INPUT, ENCODER_OUTPUT
 
@@ -68,7 +69,7 @@ class LoadedEncoder:
 class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarray], LoadedEncoder]):
     """Embeds keyed media: `(key, [n, ...] arrays)` to `(key, [dim] float32)`."""
 
-    def __init__(self, folder: EncoderFolder, batch_size: int) -> None:
+    def __init__(self, folder: EncoderFolder, batch_size: int, share: WorkerShare = ALONE) -> None:
         """Names the encoder; `load_model` loads it where it is needed.
 
         Args:
@@ -76,6 +77,7 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
             batch_size: inputs of every call; what is missing in the last one is filled up, so that
                 an accelerator sees one shape only and an embedding does not depend on the runner's
                 bundles.
+            share: of its machine that a process takes.
         """
         is_text = folder.input_dtype == "string"
         gathered = batch_size * (_TEXT_BATCHES_GATHERED if is_text else _BATCHES_GATHERED)
@@ -87,10 +89,11 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
             element_size_fn=lambda element: min(len(element[1]), gathered),
         )
         self._folder = folder
-        self._batch_size = batch_size
+        self._batch_size, self._share = batch_size, share
 
     def load_model(self) -> LoadedEncoder:
         """The encoder, once a process."""
+        self._share.take()
         return LoadedEncoder(self._folder)
 
     def run_inference(

@@ -15,44 +15,33 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import apache_beam as beam
-
-from pipelines import catalogue, item_records, job_progress, project_embeddings, quality
-from pipelines.decode import decoder_of
-from pipelines.embed import EmbedModality
-from pipelines.embedding_cache import make_cache_dir
+from pipelines import catalogue, job_progress, project_embeddings, quality
 from pipelines.given import GivenEmbeddings
 from pipelines.input_folder import AnyFolder, InputFolder
-from pipelines.job_progress import JobProgress
-from pipelines.media_files import MediaFiles
 from pipelines.media_inputs import (
-    Source,
     checked_vocabularies,
     encoders_in,
     fitting_sources,
     item_schema,
 )
 from pipelines.media_report import report_of
-from pipelines.project_embeddings import ProjectEmbeddings
+from pipelines.media_steps import ITEMS_DIR, REJECTS, REJECTS_DIR, add_steps
 from pipelines.projection_plan import (
-    ProjectionPlan,
     plans_of,
     read_projections,
     schema_of_plans,
 )
-from pipelines.read_given import ReadGiven
-from pipelines.rejects import WriteRejects
 from pipelines.runners import new_pipeline, run_pipeline
 from pipelines.tables import catalogue_dialect, column_names
+from pipelines.worker_share import share_of
 from tfrs_mm.artefacts import whole_directory, write_json
-from tfrs_mm.config import Config, EncoderConfig, load_config
+from tfrs_mm.config import Config, load_config
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality, Schema
 from tfrs_mm.termination import exit_code_of, termination_raised
 
-ITEMS_DIR, REJECTS_DIR, VOCABULARY_DIR = "items", "rejects", "vocabulary"
+VOCABULARY_DIR = "vocabulary"
 REPORT = "report.json"
-REJECTS = "media.jsonl"
 
 
 def run(
@@ -103,7 +92,7 @@ def run(
         (output_dir / name).mkdir(exist_ok=True)
     pipeline = new_pipeline(beam_args)
     with job_progress.shown("embed media", num_items * len(sources), "media") as progress:
-        _build(
+        add_steps(
             pipeline,
             folder,
             table.path,
@@ -114,6 +103,7 @@ def run(
             plans,
             schema,
             progress,
+            share_of(beam_args, config.encoders.threads),
         )
         result = run_pipeline(pipeline)
     report = report_of(result, schema, time.monotonic() - started)
@@ -139,72 +129,6 @@ def run(
     report |= {"quality": quality.summary(found), "seconds": round(time.monotonic() - started, 1)}
     write_json(output_dir / ITEMS_DIR / REPORT, report)
     return report
-
-
-def _build(
-    pipeline: beam.Pipeline,
-    folder: InputFolder,
-    catalogue_path: str,
-    output_dir: pathlib.Path,
-    vocabulary_dir: pathlib.Path,
-    config: Config,
-    sources: Mapping[Modality, Source],
-    plans: Mapping[Modality, ProjectionPlan],
-    schema: Schema,
-    progress: JobProgress,
-) -> None:
-    """Adds the whole job to the pipeline."""
-    categories = [feature.name for feature in schema.categories]
-    columns = [
-        "title",
-        "description",
-        *(f"{modality.value}_path" for modality in sources),
-        *(source.column for source in sources.values() if _is_column(source)),
-        *categories,
-    ]
-    items = pipeline | "ReadItems" >> catalogue.ReadItems(
-        catalogue_path,
-        str(vocabulary_dir / "items.txt"),
-        list(dict.fromkeys(columns)),
-        catalogue_dialect(config.data),
-    )
-    files = MediaFiles.of(folder, config.encoders.media_roots)
-    embeddings, rejects = {}, [pipeline | "NoRejectsYet" >> beam.Create([])]
-    cache_dir = make_cache_dir(config.encoders.cache_dir)
-    for modality, source in sources.items():
-        if isinstance(source, GivenEmbeddings):
-            embed = ReadGiven(
-                source, folder, config.data, str(vocabulary_dir / "items.txt"), progress
-            )
-        else:
-            settings = _encoder_config(config, modality)
-            decoder = decoder_of(modality, source.input_shape, files, settings)
-            embed = EmbedModality(source, decoder, settings.batch_size, progress, cache_dir)
-        embedded = items | f"Embed_{modality.value}" >> embed
-        embeddings[modality.value] = embedded.embeddings
-        rejects.append(embedded.rejects)
-    if plans:
-        embeddings = embeddings | "Project" >> ProjectEmbeddings(plans, output_dir)
-    _ = {"items": items, **embeddings} | "WriteItems" >> item_records.WriteItems(
-        str(output_dir / ITEMS_DIR),
-        schema,
-        config.data.shards,
-        {name: str(vocabulary_dir / f"{name}.txt") for name in categories},
-        config.data.category_separator,
-    )
-    _ = (
-        rejects
-        | "JoinRejects" >> beam.Flatten()
-        | "WriteRejects" >> WriteRejects(str(output_dir / REJECTS_DIR / REJECTS))
-    )
-
-
-def _is_column(source: Source) -> bool:
-    return isinstance(source, GivenEmbeddings) and bool(source.column)
-
-
-def _encoder_config(config: Config, modality: Modality) -> EncoderConfig:
-    return getattr(config.encoders, modality.value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

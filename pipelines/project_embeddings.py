@@ -20,12 +20,14 @@ import numpy as np
 from pipelines.fit_moments import FitMoments
 from pipelines.item_records import Embedding
 from pipelines.projection_plan import ProjectionPlan, projection_path
-from tfrs_mm.data.canonical import fit_canonical
+from tfrs_mm.data.canonical import chance_correlation, fit_canonical
 from tfrs_mm.data.exact_moments import Moments
 from tfrs_mm.data.whitening import fit_whitening
 from tfrs_mm.errors import UserError
 from tfrs_mm.projection import CCA, AffineStep, Projection
 from tfrs_mm.schema import Modality
+
+_SHOWN = 5  # strengths of a step
 
 
 class ProjectEmbeddings(beam.PTransform):
@@ -184,18 +186,31 @@ def check(projections: Mapping[Modality, Projection]) -> None:
 
 
 def summary(projections: Mapping[Modality, Projection]) -> dict[str, Any]:
-    """The lines of `items/report.json`: of each step its items, dimensions and strengths."""
-    return {
-        modality.value: [
-            {
+    """The lines of `items/report.json`: of each step its items, dimensions and strengths.
+
+    Canonical correlations mean something as far as they exceed those that come by chance.
+    """
+    sizes = {
+        modality.value: len(step.mean)
+        for modality, projection in projections.items()
+        for step in projection.steps
+        if step.kind == CCA
+    }
+    lines: dict[str, Any] = {}
+    for modality, projection in projections.items():
+        lines[modality.value] = []
+        for step in projection.steps:
+            line = {
                 "kind": step.kind,
                 "items": step.items,
                 "dim": step.matrix.shape[1],
                 "components": step.num_components,
-                "strengths": [round(float(value), 4) for value in step.strengths[:5]],
+                "strengths": [round(float(value), 4) for value in step.strengths[:_SHOWN]],
                 "sum of strengths": round(float(step.strengths.sum()), 4),
             }
-            for step in projection.steps
-        ]
-        for modality, projection in projections.items()
-    }
+            if step.kind == CCA:
+                other = sizes[step.settings["with"]]
+                by_chance = chance_correlation(step.items, len(step.mean), other)
+                line["largest by chance"] = round(by_chance, 4)
+            lines[modality.value].append(line)
+    return lines

@@ -76,6 +76,9 @@ class DataConfig:
     # Whether records hold hour and day of the week (UTC) of what is asked: `context/hour` and
     # `context/weekday`.
     time_features: bool = False
+    # Whether the events as they were read are kept in behaviour/events, so that a later run can go
+    # on from them (--base) instead of reading all logs again.
+    keep_events: bool = True
     # Whether records hold what the user did before the moment that is asked about, `profile/...`:
     # events of each kind, events of the last 1, 7 and 30 days, seconds since the last event, and
     # the heaviest categories. In training windows every position has a profile of its own.
@@ -86,9 +89,6 @@ class DataConfig:
     # Whether queries list items that the user disliked before as seen, so that they are not
     # recommended; if the user takes such an item nevertheless, it cannot be found.
     exclude_negatives: bool = False
-    # Whether the events as they were read are kept in behaviour/events, so that a later run can go
-    # on from them (--base) instead of reading all logs again.
-    keep_events: bool = True
     shards: int = 4
     time_buckets: int = 64  # popularity is known up to the start of the bucket an event falls into
     max_reject_share: float = 0.2  # more rejected events than this stop the job

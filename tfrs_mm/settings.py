@@ -76,6 +76,8 @@ class EncodersConfig:
     # URLs of folders, such as "gs://shop/media", that a cell of the catalogue with a scheme may lie
     # below, besides the input folder; cells without one are names in the input folder.
     media_roots: tuple[str, ...] = ()
+    # Of TensorFlow in each worker process; 0 divides the cores where there are several workers.
+    threads: int = 0
     outlier_z: float = 4.0  # standard deviations from the mean at which an item is an outlier
     near_duplicate_cosine: float = 0.98  # of the embeddings of two items that are all but the same
     # Among so many different embeddings near duplicates are found exactly, among more by hashing.

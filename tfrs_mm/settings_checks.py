@@ -91,6 +91,7 @@ def illegal_values(config: "Config") -> list[str]:
     demand(window >= 0, "data.transition_window", "0 or more", window)
     demand(half_life > 0, "data.transition_half_life", "above 0", half_life)
     demand(days >= 0, "data.transition_half_life_days", "0 or more", days)
+    demand(config.encoders.threads >= 0, "encoders.threads", "0 or more", config.encoders.threads)
     faults += _encoder_faults(config.encoders)
     scale = config.fusion.content_scale
     demand(scale > 0, "fusion.content_scale", "above 0", scale)

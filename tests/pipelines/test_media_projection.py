@@ -132,6 +132,11 @@ def test_both_modalities_come_into_one_space(catalogue, finished):
     assert kinds == {"image": ["pca", "cca"], "text": ["cca"]}
     assert report["projections"]["text"][0]["items"] == has_both.sum()
     assert report["projections"]["text"][0]["strengths"][:2] == pytest.approx([1, 1], abs=1e-2)
+    # sqrt(a (1 - b)) + sqrt(b (1 - a)) of six and four dimensions
+    first, second = 6 / has_both.sum(), 4 / has_both.sum()
+    by_chance = (first * (1 - second)) ** 0.5 + (second * (1 - first)) ** 0.5
+    line = report["projections"]["image"][1]
+    assert line["largest by chance"] == pytest.approx(by_chance, abs=1e-4)
 
 
 def test_an_item_that_lacks_one_modality_has_the_other_one_projected(catalogue, finished):
@@ -165,21 +170,18 @@ def test_the_report_of_quality_is_that_of_what_is_written(finished):
     ],
     ids=["threads", "processes"],
 )
-def test_other_workers_write_the_same_bytes(catalogue, finished, tmp_path, options):
-    catalogue.run(tmp_path, options, **BOTH)
-    output = finished[0]
-    for name in ("image", "text"):
-        path = f"encoders/{name}/projection.npz"
-        assert fingerprint_file(tmp_path / path) == fingerprint_file(output / path)
-    for path in find_shards(tmp_path / "items", "items"):
-        twin = output / "items" / pathlib.Path(path).name
-        assert fingerprint_file(path) == fingerprint_file(twin)
-
-
-def test_the_order_of_the_given_rows_does_not_show_in_a_byte(catalogue, finished, tmp_path):
+def test_other_workers_and_another_order_write_the_same_bytes(finished, tmp_path, options):
     turned = Catalogue(tmp_path, turned=True)
-    # The embeddings are others to the job, as their file is; what is made of them is not.
-    turned.run(tmp_path / "out", **BOTH)
+    # The given embeddings are others to the schema, as their file is; what is made of them is not.
+    turned.run(tmp_path / "out", options, **BOTH)
+    for name in ("image", "text"):
+        found, expected = (
+            Projection.read(output / "encoders" / name / "projection.npz")
+            for output in (tmp_path / "out", finished[0])
+        )
+        for step, twin in zip(found.steps, expected.steps, strict=True):
+            assert step.matrix.tobytes() == twin.matrix.tobytes()
+            assert step.mean.tobytes() == twin.mean.tobytes()
     for path in find_shards(tmp_path / "out" / "items", "items"):
         assert fingerprint_file(path) == fingerprint_file(
             finished[0] / "items" / pathlib.Path(path).name

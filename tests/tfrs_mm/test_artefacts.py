@@ -1,3 +1,7 @@
+import errno
+import os
+import shutil
+
 import pytest
 
 from tfrs_mm.artefacts import (
@@ -8,7 +12,7 @@ from tfrs_mm.artefacts import (
     whole_file,
     write_manifest,
 )
-from tfrs_mm.errors import UserError
+from tfrs_mm.errors import UserError, full_disk
 
 
 def test_the_order_of_keys_is_no_part_of_a_fingerprint():
@@ -84,3 +88,44 @@ def test_a_tree_is_its_names_and_contents(tmp_path):
     second = fingerprint_tree(tmp_path)
     (tmp_path / "b").write_text("2")
     assert len({first, second, fingerprint_tree(tmp_path)}) == 3
+
+
+def test_what_a_dead_process_left_is_cleared_away_and_what_a_living_one_writes_stays(tmp_path):
+    abandoned = tmp_path / ".data.0123abcd.tmp"
+    abandoned.mkdir()
+    (abandoned / "half.txt").write_text("half")
+    others = tmp_path / ".data-2.0123abcd.tmp"
+    others.mkdir()
+    (others / "half.txt").write_text("half")
+    with whole_directory(tmp_path / "data") as first:
+        (first / "a.txt").write_text("a")
+        assert not abandoned.exists()
+        with whole_directory(tmp_path / "data") as second:
+            (second / "b.txt").write_text("b")
+            assert first.is_dir()  # somebody writes it
+        shutil.rmtree(tmp_path / "data")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [others.name, "data"]
+    assert (tmp_path / "data" / "a.txt").is_file()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_a_user_error_that_names_the_file(tmp_path, code):
+    with pytest.raises(UserError, match=r"disk is full.* no space for .*a\.json"):
+        with whole_directory(tmp_path / "data") as folder:
+            with whole_file(folder / "a.json"):
+                raise OSError(code, os.strerror(code))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(PermissionError):
+        with whole_directory(tmp_path / "data"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def test_a_full_disk_is_known_by_the_text_of_any_error_behind_an_error():
+    first = RuntimeError("OSError: [Errno 28] No space left on device: '/d/x' [while running 'W']")
+    second = RuntimeError("the job failed")
+    second.__cause__, first.__cause__ = first, second  # a ring, as interrupts make them
+    assert "/d/x" in str(full_disk(second))
+    assert full_disk(RuntimeError("no room")) is None

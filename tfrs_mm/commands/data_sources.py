@@ -41,8 +41,10 @@ def sources(
     ]
     return {
         "input": fingerprint_of([contents, listing]),
-        # Where embeddings are kept makes no difference to them.
-        "config": config.with_overrides({"encoders.cache_dir": ""}).fingerprint(*_CONFIGURED),
+        # Where embeddings are kept, and by how many threads they are made, makes no difference.
+        "config": config.with_overrides(
+            {"encoders.cache_dir": "", "encoders.threads": 0}
+        ).fingerprint(*_CONFIGURED),
         "weights": fingerprint_of(weights),
     }
 

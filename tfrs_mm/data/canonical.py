@@ -7,6 +7,8 @@ correlations are S. With few items any two sets correlate perfectly by chance; a
 Cyy (Vinod, Canonical Ridge and Econometrics of Joint Production, 1976, eq. 7) forbids that.
 """
 
+import math
+
 import numpy as np
 
 from tfrs_mm.data.exact_moments import Moments
@@ -44,6 +46,19 @@ def fit_canonical(
             np.split(moments.mean, [first_dim]), axes, names[::-1], strict=True
         )
     )  # fmt: skip
+
+
+def chance_correlation(count: int, first_dim: int, second_dim: int) -> float:
+    """The largest canonical correlation that modalities would show which have nothing in common.
+
+    With p and q dimensions of n items it comes close to the upper end of Wachter's law (The
+    Limiting Empirical Measure of Multiple Discriminant Ratios, 1980), without a ridge:
+    `sqrt(a (1 - b)) + sqrt(b (1 - a))` with a = p / n and b = q / n, and 1 where p + q >= n.
+    """
+    if first_dim + second_dim >= count:
+        return 1.0
+    first, second = first_dim / count, second_dim / count
+    return math.sqrt(first * (1 - second)) + math.sqrt(second * (1 - first))
 
 
 def _whitening(covariance: np.ndarray, count: int, ridge: float) -> np.ndarray:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfrs_mm.data.canonical import fit_canonical
+from tfrs_mm.data.canonical import chance_correlation, fit_canonical
 from tfrs_mm.data.exact_moments import Moments
 
 NAMES = ("image", "text")
@@ -105,3 +105,19 @@ def test_signs_are_fixed_and_turn_together(seed):
     assert (steps[0].strengths >= -1e-12).all()
     found = (through(steps[0], first) * through(steps[1], second)).mean(axis=0)
     np.testing.assert_allclose(found, steps[0].strengths, atol=1e-7)
+
+
+@pytest.mark.parametrize(("count", "first_dim", "second_dim"), [(400, 20, 40), (119, 48, 48)])
+def test_what_comes_by_chance_is_what_noise_gives(count, first_dim, second_dim):
+    generator = np.random.default_rng(8)
+    first = generator.normal(size=(count, first_dim))
+    second = generator.normal(size=(count, second_dim))
+    found = fitted(first, second, 1)[0].strengths[0]
+    # The law is that of many dimensions; of few, the largest stays below its end.
+    end = chance_correlation(count, first_dim, second_dim)
+    assert end - 0.08 < found < end + 0.02
+
+
+def test_as_many_dimensions_as_items_correlate_perfectly_by_chance():
+    assert chance_correlation(30, 10, 20) == 1.0
+    assert chance_correlation(1_000_000, 1, 1) < 0.01

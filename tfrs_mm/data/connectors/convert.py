@@ -151,6 +151,7 @@ def _write_items(
 
 
 def _write_rows(path: pathlib.Path, columns: Sequence[str], rows: Iterator[dict[str, str]]) -> int:
+    # Cells have no line breaks: a lone carriage return would not be quoted.
     count = 0
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

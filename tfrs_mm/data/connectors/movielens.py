@@ -100,7 +100,8 @@ def _comma_edition(
             for rows in read_rows(links, headers[links], LINKS, rejects):
                 cells = [rows.columns[name].to_pylist() for name in _LINKS]
                 numbers_of.update(
-                    (film, (imdb, tmdb)) for film, imdb, tmdb in zip(*cells, strict=True)
+                    (film, (one_line(imdb), one_line(tmdb)))
+                    for film, imdb, tmdb in zip(*cells, strict=True)
                 )
         descriptions = {}
         if tag_file is not None:
@@ -155,7 +156,8 @@ def _colon_edition(
 
     def read_users(rejects: Rejects) -> Iterator[dict[str, str]]:
         for rows in read_rows(users, _USERS, USERS, rejects, **colons):
-            yield from pa.table(rows.columns).to_pylist()
+            for user in pa.table(rows.columns).to_pylist():
+                yield {name: one_line(cell) for name, cell in user.items()}
 
     edition = "ml-1m" if users is not None else "ml-10m"
     return Download(
