@@ -43,19 +43,9 @@ TIMES, TRAINING_EVENTS, USER_IDS = "times", "training events", "user ids"
 TRAINING_TIMELINES = "training timelines"  # only where transitions are counted
 
 _COUNTERS = (
-    EXACT,
-    NEAR,
-    REPEATS,
-    USERS,
-    TRAINED,
-    VALID,
-    TEST,
-    LEFT_OUT,
-    GAPS,
-    COLD_ITEMS,
-    COLD_USERS,
+    EXACT, NEAR, REPEATS, USERS, TRAINED, VALID, TEST, LEFT_OUT, GAPS, COLD_ITEMS, COLD_USERS,
     WINDOWS,
-)
+)  # fmt: skip
 
 
 class WriteShards(beam.DoFn):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from timelines_world import DISLIKE, MAX_HISTORY, Columns, mixed_logs, timelines_of
+from timelines_world import DISLIKE, MAX_HISTORY, Columns, mixed_logs, rows_of_users, timelines_of
 
 from pipelines import behaviour, favourites
 from pipelines.extra_columns import ExtraColumns
@@ -97,7 +97,9 @@ def records_of(events: list[tuple], kind: str):
     weights = np.array([0.0, WEIGHTS["x"], WEIGHTS["y"]])
     rules = ProfileRules(NUM_KINDS, weights, Ragged.of(CATEGORIES), TOP, HALF_LIFE)
     extras = ExtraColumns(timelines, profiles=Profiles(timelines.log, kind_rows, rules))
-    records = encode_records(timelines, split, Columns(), 1, kind_rows, MAX_HISTORY, extras=extras)
+    records = encode_records(
+        timelines, split, Columns(), rows_of_users(timelines), kind_rows, MAX_HISTORY, extras=extras
+    )
     return timelines, records
 
 

@@ -7,6 +7,7 @@ from pipelines.job_progress import JobProgress
 from pipelines.runners import counters, new_pipeline
 from pipelines.shards import WriteShards
 from pipelines.timelines import Timelines
+from pipelines.user_rows import UserRows
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.tfrecord import find_shards, read_tfrecord
 
@@ -43,7 +44,7 @@ def test_a_partition_becomes_its_shards_and_what_is_added_up(tmp_path):
     sizes = pipeline | "Sizes" >> beam.Create([(1, 1), (0, 2)])
     names = pipeline | "Names" >> beam.Create([["other", "view"]])
     cuts = pipeline | "Cuts" >> beam.Create([None])
-    writing = WriteShards(str(tmp_path), 9, settings, JobProgress("none"), "none")
+    writing = WriteShards(str(tmp_path), 9, settings, JobProgress("none"), "none", UserRows())
     made = (
         pipeline
         | "Parts" >> beam.Create(parts)

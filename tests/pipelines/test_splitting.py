@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from timelines_world import MAX_HISTORY, Columns, logs, timelines_of
+from timelines_world import MAX_HISTORY, Columns, logs, rows_of_users, timelines_of
 
 from pipelines.splitting import SplitRules, split_sizes
 from pipelines.timelines import encode_records
@@ -122,7 +122,13 @@ def records_of(events: list[tuple], given: dict, items_path: str):
     split = rules.split(timelines, cuts)
     event_rows = np.arange(1, len(timelines.event_names) + 1)
     records = encode_records(
-        timelines, split, Columns(), 1, event_rows, MAX_HISTORY, cold_items=rules.cold_items
+        timelines,
+        split,
+        Columns(),
+        rows_of_users(timelines),
+        event_rows,
+        MAX_HISTORY,
+        cold_items=rules.cold_items,
     )
     return timelines, split, records
 

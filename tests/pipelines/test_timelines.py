@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from timelines_world import MAX_HISTORY, Columns, batch_of, kept_by_hand, logs, timelines_of
+from timelines_world import (
+    MAX_HISTORY,
+    Columns,
+    batch_of,
+    kept_by_hand,
+    logs,
+    rows_of_users,
+    timelines_of,
+)
 
 from pipelines.timelines import encode_records, sort_timelines, split_sizes
 from tfrs_mm.data.splits import cut_moments, leave_one_out, temporal
@@ -58,7 +66,9 @@ def records_of(events: list[tuple], kind: str):
             timelines.times, timelines.positions, cut_moments(timelines.times, timelines.positions)
         )
     event_rows = np.arange(1, len(timelines.event_names) + 1)
-    records = encode_records(timelines, split, Columns(), 1, event_rows, MAX_HISTORY)
+    records = encode_records(
+        timelines, split, Columns(), rows_of_users(timelines), event_rows, MAX_HISTORY
+    )
     return timelines, split, records
 
 

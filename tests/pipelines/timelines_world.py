@@ -1,5 +1,6 @@
 """Random logs as checked batches, their timelines, and the columns of the records made of these."""
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
@@ -56,6 +57,11 @@ def batch_of(events: list[tuple], positions: list[int]) -> pa.RecordBatch:
 
 def timelines_of(events: list[tuple], **settings: object) -> Timelines:
     return sort_timelines([batch_of(events, list(range(len(events))))], DataConfig(**settings))
+
+
+def rows_of_users(timelines: Timelines) -> np.ndarray:
+    """Where there is one partition: 1, 2, ..."""
+    return np.arange(len(timelines.user_ids)) + 1
 
 
 def kept_by_hand(events: list[tuple]) -> dict[str, list[tuple]]:
