@@ -23,8 +23,9 @@ CATALOGUE = (
 def categories_of(tmp_path, text: str = CATALOGUE, **data: object) -> list[list[int]] | None:
     (tmp_path / "items.csv").write_text(text)
     settings = DataConfig(profiles=True, **data)
-    write_item_vocabularies(tmp_path, tmp_path, tmp_path / "rejects.jsonl", settings)
-    write_item_categories(InputFolder.of(tmp_path), tmp_path, settings)
+    folder = InputFolder.of(tmp_path)
+    write_item_vocabularies(folder, tmp_path, tmp_path / "rejects.jsonl", settings)
+    write_item_categories(folder, tmp_path, settings)
     found = read_item_categories(tmp_path)
     return None if found is None else [rows.tolist() for rows in found]
 

@@ -145,10 +145,13 @@ def test_spans_of_time_are_checked():
             {"split_train_share": 0.95},
             r"split_valid_share: must leave the sum .* \(0.95\) at most 1",
         ),
+        ({"profile_category": "colour"}, "profile_category: must be one of data.category_columns"),
+        ({"profile_half_life_days": 0}, "profile_half_life_days: must be above 0, and finite"),
+        ({"profile_top": 0}, "profile_top: must be at least 1, received 0"),
         ({"split_gap_seconds": 5}, "split_gap_seconds: must be 0 unless data.split is 'temporal'"),
         ({"split_gap_seconds": -5, "split": "temporal"}, "split_gap_seconds: must be 0 or more"),
     ],
 )
-def test_splits_that_make_no_sense_are_refused(overrides, fault):
+def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
     with pytest.raises(UserError, match=rf"data\.{fault}"):
         Config().with_overrides({f"data.{name}": value for name, value in overrides.items()})
