@@ -41,7 +41,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 JOB, WHOLE, ONE_ELEMENT, POLARS = "job", "whole job", "one element an event", "Polars"
 SETS = ("train", "valid", "test", "users")
 VOCABULARIES = ("items", "users", "events")
-LEFT_OUT = ("data.statistics=false", "data.transition_window=0")
+LEFT_OUT = ("data.statistics=false", "data.transition_window=0", "data.keep_events=false")
 
 _SCALES = (1, 2, 4, 8)
 _FEW_EVENTS, _FEW_USERS = 1_000, 100  # of the log that start-up is measured with
