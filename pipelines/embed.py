@@ -4,7 +4,8 @@ Media are told apart by their bytes: those that several items share are decoded 
 those that the cache knows not at all. For this every file is read twice, to be told apart and to be
 decoded; only what names it goes through the shuffle in between. Decoding, batching and the encoder
 then follow each other without another one, so that a runner fuses them and decoded pictures and
-films live only until their batch is full.
+films live only until their batch is full. Texts are shuffled once more, into batches that are the
+same on every runner.
 """
 
 import os
@@ -36,6 +37,7 @@ from pipelines.outcomes import (
     Embedded,
     Medium,
 )
+from pipelines.text_groups import GroupTexts
 from pipelines.worker_share import ALONE, WorkerShare
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.media import MediaError
@@ -99,9 +101,13 @@ class EmbedModality(beam.PTransform):
                 REJECTS, _EMBEDDINGS, main="contents"
             )
         )
+        contents, handler = decoded.contents, self._handler
+        if handler.takes_texts:
+            contents = contents | "GroupTexts" >> GroupTexts(handler.gathered)
+            handler = handler.with_no_batching()
         checked = (
-            decoded.contents
-            | "Encode" >> RunInference(self._handler)
+            contents
+            | "Encode" >> RunInference(handler)
             | "Check" >> beam.ParDo(self._check).with_outputs(REJECTS, _NEW, main=_EMBEDDINGS)
         )
         if self._directory is not None:

@@ -67,7 +67,12 @@ class LoadedEncoder:
 
 
 class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarray], LoadedEncoder]):
-    """Embeds keyed media: `(key, [n, ...] arrays)` to `(key, [dim] float32)`."""
+    """Embeds keyed media: `(key, [n, ...] arrays)` to `(key, [dim] float32)`.
+
+    Attributes:
+        takes_texts: whether an embedding depends, in its last bits, on the texts in its batch.
+        gathered: media that are handed over at once.
+    """
 
     def __init__(self, folder: EncoderFolder, batch_size: int, share: WorkerShare = ALONE) -> None:
         """Names the encoder; `load_model` loads it where it is needed.
@@ -76,7 +81,7 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
             folder: the exported encoder.
             batch_size: inputs of every call; what is missing in the last one is filled up, so that
                 an accelerator sees one shape only and an embedding does not depend on the runner's
-                bundles.
+                bundles, but for texts, see `GroupTexts`.
             share: of its machine that a process takes.
         """
         is_text = folder.input_dtype == "string"
@@ -89,6 +94,7 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
             element_size_fn=lambda element: min(len(element[1]), gathered),
         )
         self._folder = folder
+        self.takes_texts, self.gathered = is_text, gathered
         self._batch_size, self._share = batch_size, share
 
     def load_model(self) -> LoadedEncoder:

@@ -1,7 +1,8 @@
 """What one worker process takes of its machine, so that those beside it find something left.
 
 TensorFlow starts as many threads as there are cores and reserves a whole GPU: right for one process
-and wrong for several. It must be told before it computes anything.
+and wrong for several. It must be told before it computes anything. The last bits of an embedding
+depend on the number of threads, so it changes where the settings ask for it and nowhere else.
 """
 
 import dataclasses
@@ -21,8 +22,8 @@ class WorkerShare:
     """Taken by the first encoder that a process loads.
 
     Attributes:
-        workers: processes on the same machine; 1 leaves TensorFlow as it is.
-        threads: of TensorFlow in each; 0 divides the machine's cores.
+        workers: processes on the same machine.
+        threads: of TensorFlow in each; 0 leaves it at one for each core.
     """
 
     workers: int = 1
@@ -40,10 +41,10 @@ class WorkerShare:
     def _tell_tensorflow(self) -> None:
         import tensorflow as tf
 
-        threads = self.threads or max(1, (os.cpu_count() or 1) // self.workers)
         try:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
+            if self.threads:
+                tf.config.threading.set_intra_op_parallelism_threads(self.threads)
+                tf.config.threading.set_inter_op_parallelism_threads(self.threads)
             for gpu in tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError as error:

@@ -76,7 +76,8 @@ class EncodersConfig:
     # URLs of folders, such as "gs://shop/media", that a cell of the catalogue with a scheme may lie
     # below, besides the input folder; cells without one are names in the input folder.
     media_roots: tuple[str, ...] = ()
-    # Of TensorFlow in each worker process; 0 divides the cores where there are several workers.
+    # Of TensorFlow in each worker process, such as 1 where each core has a worker; 0 leaves it at
+    # one for each core. The last bits of embeddings depend on it.
     threads: int = 0
     outlier_z: float = 4.0  # standard deviations from the mean at which an item is an outlier
     near_duplicate_cosine: float = 0.98  # of the embeddings of two items that are all but the same

@@ -183,10 +183,11 @@ def test_a_job_that_dies_leaves_whole_files_and_the_next_goes_on_from_them(
     monkeypatch.undo()
     left = [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert left and all(name.endswith(".arrow") and len(name) == 64 + 6 for name in left)
-    # Two batches of 64 passed: 128 media, in whole files of 20.
-    assert len(left) == 128 // 20
+    # Two groups of about 64 texts passed, in whole files of 20.
+    kept = sum(calls[:2]) // 20 * 20
+    assert 60 <= kept < 300 and len(left) == kept // 20
     _, report = run(tmp_path / "in", tmp_path / "2", encoders, tmp_path / "cache", texts(300))
-    assert report["from cache"]["text"] == 120 and report["embedded"]["text"] == 180
+    assert report["from cache"]["text"] == kept and report["embedded"]["text"] == 300 - kept
     assert "cache files damaged" not in report
 
 

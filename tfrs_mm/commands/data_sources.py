@@ -41,7 +41,8 @@ def sources(
     ]
     return {
         "input": fingerprint_of([contents, listing]),
-        # Where embeddings are kept, and by how many threads they are made, makes no difference.
+        # Where embeddings are kept makes no difference to them, by how many threads they are made
+        # next to none.
         "config": config.with_overrides(
             {"encoders.cache_dir": "", "encoders.threads": 0}
         ).fingerprint(*_CONFIGURED),
