@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipelines import behaviour
+from pipelines.balance import PARTS
 from tfrs_mm.config import Config
 
 NUM_ITEMS, NUM_USERS = 40, 30
@@ -31,12 +32,6 @@ _STRANGE = (
     b"9" * 40, b"2024-02-30T25:61:00Z", b"2024-01-01T00:00:00+99:99", b"\xef\xbb\xbf", b"=1+1",
     b"\xe2\x80\xae", b"a" * 5_000, b"true", b'{"a":1}', b"\\ud800", b"0x10", b"1_000", b" ",
 )  # fmt: skip
-# Where each event that was read may end up; the job's counters.
-_ENDS = (
-    "events rejected", "repeats dropped", "train", "valid", "test", "negative events",
-    "events of robots", "events outside the core", "events of users without training",
-)  # fmt: skip
-
 Line = tuple[bytes, ...]  # the cells user_id, item_id, event, timestamp
 
 
@@ -124,7 +119,7 @@ def faults_of(folder: pathlib.Path, count: int, seed: int) -> tuple[list[str], d
     rejects = [json.loads(line) for line in text.split("\n") if line]
     told = [reject for reject in rejects if not reject["where"].startswith("user ")]  # not robots
     reasons = collections.Counter(reject["reason"] for reject in told)
-    ends = {name: report[name] for name in _ENDS}
+    ends = {name: report[name] for name in PARTS}
     faults = []
     if sum(ends.values()) != report["events read"]:
         faults.append(f"{report['events read']} events were read, but went to {ends}")
@@ -154,7 +149,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             faults, report = faults_of(pathlib.Path(folder) / "w", arguments.lines, seed)
         failed += bool(faults)
-        for name in ("events read", *_ENDS):
+        for name in ("events read", *PARTS):
             print(f"{name:>34} {report.get(name, '-')}")
         for reason, number in report.get("reasons", {}).items():
             print(f"{number:>34} {reason}")

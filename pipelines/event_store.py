@@ -99,8 +99,8 @@ def reading_of(settings: DataConfig) -> str:
 def write_description(
     behaviour_dir: pathlib.Path, logs: Sequence[tuple[str, int]], settings: DataConfig
 ) -> None:
-    """Says what the events of this run were read from, in a new folder for them."""
-    (behaviour_dir / EVENTS_DIR).mkdir()
+    """Says what the events of this run were read from, in the folder for them."""
+    (behaviour_dir / EVENTS_DIR).mkdir(exist_ok=True)
     write_json(
         behaviour_dir / EVENTS_DIR / DESCRIPTION,
         {"logs": [list(log) for log in logs], "reading": reading_of(settings)},

@@ -3,6 +3,7 @@ import pathlib
 
 import pytest
 
+from pipelines.input_folder import InputFolder
 from pipelines.item_vocabularies import write_item_vocabularies
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary
@@ -13,7 +14,7 @@ def write(tmp_path: pathlib.Path, table: bytes, **settings: object) -> tuple[dic
     """The counters and the rejects."""
     (tmp_path / "items.csv").write_bytes(table)
     found = write_item_vocabularies(
-        tmp_path, tmp_path, tmp_path / "items.jsonl", DataConfig(**settings)
+        InputFolder.of(tmp_path), tmp_path, tmp_path / "items.jsonl", DataConfig(**settings)
     )
     return found, [json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines()]
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pipelines.event_kinds import KindRules
 from pipelines.event_times import TimeRules
-from pipelines.records import check_events, id_fault
+from pipelines.id_faults import id_fault
+from pipelines.records import check_events
 from pipelines.tables import ROW_NUMBER, log_dialect, read_table
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.vocabulary import Vocabulary

@@ -114,9 +114,10 @@ def test_the_behaviour_job_is_the_same_on_every_runner(
     logs, behaviour_in_memory, options, tmp_path, runner
 ):
     expected, found = behaviour_in_memory, behaviour_output(logs, tmp_path, options[runner])
-    # Four record sets of three shards, counts, neighbours, negatives, statistics, anomalies;
-    # vocabularies of items, users, events and genres; rejects of events and of items.
-    assert len(expected.files) == 12 + 5 + 4 + 2
+    # Four record sets of three shards, counts, neighbours, negatives, statistics, anomalies; kept
+    # events of three partitions and what they are; vocabularies of items, users, events and genres,
+    # and the weights of kinds; rejects of events and of items.
+    assert len(expected.files) == 12 + 5 + 3 + 1 + 5 + 2
     assert expected.report["events rejected"] == 4  # one unknown item, and a row of every log
     assert_equal(found, expected)
 

@@ -66,7 +66,7 @@ def test_an_input_that_is_not_there_is_one_line_and_exit_two(tmp_path, capsys):
         main(["preprocess", "--input", str(tmp_path / "none"), "--output", str(tmp_path / "data")])
         == 2
     )
-    assert "must be a folder" in one_line(capsys)
+    assert "does not exist" in one_line(capsys)
     assert not (tmp_path / "data").exists()
 
 
