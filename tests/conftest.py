@@ -20,6 +20,15 @@ SHARED = REPOSITORY.parent / "shared"
 NUM_ITEMS, NUM_USERS, NUM_CLASSES, MAX_HISTORY = 60, 80, 4, 12
 
 
+# In this order and before all others, so that no process is left alone with a long one at the end.
+LONG = ("test_end_to_end.py", "test_first_look.py", "test_strategy.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files that take longest first."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> pathlib.Path:
     """The folder of real data sets and golden values beside the repository."""

@@ -108,18 +108,8 @@ def test_nothing_temporary_is_left(finished):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--direct_running_mode=multi_threading", "--direct_num_workers=2"],
-        pytest.param(
-            ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
-            marks=pytest.mark.slow,
-        ),
-    ],
-    ids=["threads", "processes"],
-)
-def test_other_workers_write_the_same_records(shop, encoders, finished, tmp_path, options):
+def test_threads_write_the_same_records(shop, encoders, finished, tmp_path):
+    options = ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]
     world.write_vocabularies(tmp_path, world.IDS, ["new", "old"])
     report = media.run(shop, tmp_path, world.small_config(), encoders, world.SCHEMA, options)
     expected = world.read_items(finished[0], world.SCHEMA)

@@ -173,15 +173,6 @@ def test_statistics_do_not_depend_on_files_blocks_or_shards(tmp_path, monkeypatc
     assert one["interactions"]["columns"]["timestamp"]["distinct_error"] > 0
 
 
-@pytest.mark.slow
-def test_worker_processes_make_the_same_statistics(tmp_path):
-    events, items = random_events(), catalogue()
-    one = statistics_of(run_job(tmp_path / "one", events, items))
-    workers = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
-    two = run_job(tmp_path / "two", events, items, logs=3, beam_args=workers)
-    assert statistics_of(two) == one
-
-
 def test_a_fault_in_a_column_that_is_read_for_statistics_alone_is_told(tmp_path):
     table = pa.table(
         {
