@@ -67,7 +67,6 @@ def run_job(
     events: list[Row],
     items: list[Row],
     logs: int = 1,
-    beam_args: tuple[str, ...] = (),
     **data: object,
 ) -> pathlib.Path:
     """The output folder of the job on these tables; the log in so many files."""
@@ -78,7 +77,7 @@ def run_job(
         write_table(folder / "in" / f"log-{log}.csv", part)
     write_table(folder / "in" / "items.csv", items)
     config = config_of(interactions="log-*.csv", **data)
-    behaviour.run(folder / "in", folder / "out", config, beam_args)
+    behaviour.run(folder / "in", folder / "out", config)
     return folder / "out"
 
 
