@@ -40,7 +40,7 @@ def row_of(data_dir: pathlib.Path) -> dict[str, str]:
 
 def table_of(rows: Iterable[Mapping[str, str]]) -> str:
     """The lines as Markdown."""
-    lines = [" | ".join(COLUMNS), "|".join("---" for _ in COLUMNS)]
+    lines = [" | ".join(COLUMNS), " | ".join("---" for _ in COLUMNS)]
     lines += [" | ".join(row[name] for name in COLUMNS) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)
 
