@@ -14,9 +14,10 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.job_progress import JobProgress
-from pipelines.log_files import ITEM_ID
+from pipelines.log_files import ITEM_ID, USER_ID
 from pipelines.records import (
     CUT_SHORT,
+    FAULTS,
     REJECTS,
     UNREADABLE,
     EventOutput,
@@ -76,6 +77,9 @@ class CheckAgain(beam.DoFn):
                 yield TaggedOutput(REJECTS, reject)
             elif "row" in record:
                 rows.append(reject)
+            elif set(record) != {USER_ID, "events"}:
+                fault = f"a reject of the base has the form {sorted(record)}, which is unknown"
+                Metrics.counter(FAULTS, f"{fault}. Make the data without a base.").inc()
         nothing = pa.array([], pa.string())
         none = _batch_of([], dict.fromkeys(("user_id", "item_id", "timestamp"), nothing))
         yield from self._output.of(check_events(none, self._items, 0, "", *self._rules)[0], rows)

@@ -80,16 +80,12 @@ def run_job(
         Vocabulary.read(folder / "vocabulary" / f"{name}.txt").ids
         for name in ("users", "items", "events")
     )
-    windows = read_windows(folder, schema)
+    read = read_windows(folder, schema)
+    keys = ("user", "history/item", "history/time", "history/event", "is_target")
+    windows = list(zip(*(read[key] for key in keys), strict=True))
     train = [
         (users[user - 1], items[item - 1], int(time))
-        for user, rows, times, targets in zip(
-            windows["user"],
-            windows["history/item"],
-            windows["history/time"],
-            windows["is_target"],
-            strict=True,
-        )
+        for user, rows, times, _, targets in windows
         for item, time in zip(rows[targets], times[targets], strict=True)
     ]
     cuts = [
@@ -99,13 +95,7 @@ def run_job(
             tuple(names[row - 1] for row in events[rows > 0]),
             tuple(targets[rows > 0].tolist()),
         )
-        for user, rows, events, targets in zip(
-            windows["user"],
-            windows["history/item"],
-            windows["history/event"],
-            windows["is_target"],
-            strict=True,
-        )
+        for user, rows, _, events, targets in windows
     ]
     asked, queries = {}, {}
     for name in ("valid", "test", "users"):

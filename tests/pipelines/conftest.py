@@ -1,33 +1,16 @@
 """Encoders that can be computed in the head, exported as real ones are, and a catalogue."""
 
-import importlib.util
 import json
 import pathlib
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
+import behaviour_world
+import media_world as world
 import pytest
 
 from tfrs_mm.encoder_folder import EncoderFolder
 from tfrs_mm.schema import Modality
-
-
-def _loaded(name: str) -> types.ModuleType:
-    """A module of helpers beside this file, which tests of this folder can import from now on."""
-    spec = importlib.util.spec_from_file_location(
-        name, pathlib.Path(__file__).with_name(f"{name}.py")
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-world, behaviour_world = _loaded("media_world"), _loaded("behaviour_world")
-_loaded("memory_files")
-_loaded("timelines_world")
 
 
 @pytest.fixture(scope="module", params=behaviour_world.KINDS)

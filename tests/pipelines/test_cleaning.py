@@ -80,18 +80,22 @@ def clean(tmp_path, settings: DataConfig, expected: list, robots: list) -> dict[
     return counters(pipeline.run(), "behaviour")
 
 
-def _equal(found: list, expected: list) -> None:
-    assert found == expected
-
-
-def test_nothing_is_looked_for_where_nothing_is_set(tmp_path):
-    everything = sorted(
+def everything() -> list[tuple[str, int, int]]:
+    """User, item and position of every event."""
+    return sorted(
         (row["user_id"], row["item"], row["position"])
         for _, batches in PARTITIONS
         for one in batches
         for row in one.to_pylist()
     )
-    assert clean(tmp_path, DataConfig(events=("view=1", "hate=2")), everything, []) == {}
+
+
+def _equal(found: list, expected: list) -> None:
+    assert found == expected
+
+
+def test_nothing_is_looked_for_where_nothing_is_set(tmp_path):
+    assert clean(tmp_path, DataConfig(events=("view=1", "hate=2")), everything(), []) == {}
     assert not list(tmp_path.iterdir())
 
 
@@ -123,12 +127,6 @@ def test_robots_are_left_out_and_told(tmp_path):
 
 
 def test_negative_feedback_stays_where_users_are_logged(tmp_path):
-    everything = sorted(
-        (row["user_id"], row["item"], row["position"])
-        for _, batches in PARTITIONS
-        for one in batches
-        for row in one.to_pylist()
-    )
     settings = DataConfig(events=("view=1", "hate=-2"), exclude_negatives=True)
-    assert clean(tmp_path, settings, everything, [])["negative events"] == 4
+    assert clean(tmp_path, settings, everything(), [])["negative events"] == 4
     assert pq.read_table(tmp_path / "n").num_rows == 4

@@ -21,9 +21,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "preprocess",
         "Run the Beam jobs: logs and media to TFRecords.",
-        "Input: a folder with interactions.csv (user_id, item_id, timestamp, "
+        "Input: a folder or URL with interactions.csv (user_id, item_id, timestamp, "
         "and event, rating if there are\n"
-        "any) and items.csv (item_id, title, description, "
+        "any; or JSON lines or Parquet, or several logs, as data.* says) and items.csv "
+        "(item_id, title, description, "
         "categories, image_path, audio_path, video_path,\n"
         "relative to the folder). "
         "Output: a data folder with vocabularies, examples of every split, items\n"

@@ -8,7 +8,8 @@ job needs nothing but the exported SavedModel.
 import hashlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -72,13 +73,30 @@ def export_encoder(
         requires=("tensorflow_text",) if spec.dtype == tf.string else (),
         arguments=tuple(arguments),
     )
-    with whole_directory(directory, overwrite=overwrite) as temporary:
+    write_encoder(served, serve, described, overwrite)
+    return described
+
+
+def write_encoder(
+    served: tf.Module, serve: Callable[..., Any], described: EncoderFolder, overwrite: bool
+) -> None:
+    """Writes a SavedModel and its `encoder.json` to `described.path`, whole or not at all.
+
+    Args:
+        served: holds what the function needs.
+        serve: a `tf.function` from `inputs` to `embedding`, the default signature.
+        described: what it is, and where it goes.
+        overwrite: whether a folder that is there may be replaced.
+
+    Raises:
+        UserError: the folder exists, is not empty, and `overwrite` is False.
+    """
+    with whole_directory(described.path, overwrite=overwrite) as temporary:
         tf.saved_model.save(served, str(temporary), signatures={DEFAULT: serve})
         write_json(
             temporary / DESCRIPTION,
             described.description() | {"fingerprint": described.fingerprint},
         )
-    return described
 
 
 def sha256_of_variables(module: tf.Module) -> str:

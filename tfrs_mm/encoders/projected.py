@@ -10,8 +10,8 @@ import pathlib
 
 import tensorflow as tf
 
-from tfrs_mm.artefacts import whole_directory, write_json
-from tfrs_mm.encoder_folder import DESCRIPTION, EncoderFolder
+from tfrs_mm.encoder_folder import EncoderFolder
+from tfrs_mm.encoders.base import write_encoder
 from tfrs_mm.projection import PROJECTION, Projection
 from tfrs_mm.signatures import DEFAULT, ENCODER_INPUT, ENCODER_OUTPUT
 
@@ -82,10 +82,5 @@ def export_projected(
         requires=encoder.requires,
         arguments=(*encoder.arguments, f"projection={projection.fingerprint}"),
     )
-    with whole_directory(directory, overwrite=overwrite) as temporary:
-        tf.saved_model.save(served, str(temporary), signatures={DEFAULT: serve})
-        write_json(
-            temporary / DESCRIPTION,
-            described.description() | {"fingerprint": described.fingerprint},
-        )
+    write_encoder(served, serve, described, overwrite)
     return described
