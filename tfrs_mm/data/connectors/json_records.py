@@ -6,12 +6,14 @@ are no wider, and those that break them are rejected. A blank line is no record.
 
 import io
 import json
+import math
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from tfrs_mm.data.connectors.lines import Lines, read_lines
@@ -72,7 +74,14 @@ def _read_block(lines: Lines, schema: pa.Schema) -> pa.Table | None:
         )
     except pa.ArrowInvalid:
         return None
+    # Arrow reads a whole number past the largest double as infinite; a line alone is told so.
+    if any(pc.any(pc.is_inf(table[field.name])).as_py() for field in schema if _is_float(field)):
+        return None
     return table.select(schema.names)
+
+
+def _is_float(field: pa.Field) -> bool:
+    return field.type == pa.float64()
 
 
 def _read_each(
@@ -86,7 +95,7 @@ def _read_each(
         record = objects_of(text)
         reason = NO_OBJECT if record is None else _type_fault(record, schema)
         if reason is None:
-            records.append({name: record.get(name) for name in schema.names})
+            records.append({field.name: _value(record, field) for field in schema})
             numbers.append(number)
         else:
             rejects.add_line(table, reason, f"{source}:{number}", text)
@@ -109,14 +118,29 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
         return isinstance(value, bool)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return kind == pa.float64() or (isinstance(value, int) and -_INT64 <= value < _INT64)
+    if kind == pa.float64():
+        return math.isfinite(_float(value))
+    return isinstance(value, int) and -_INT64 <= value < _INT64
+
+
+def _value(record: dict[str, Any], field: pa.Field) -> Any:
+    """A field of a record; whole numbers of any size are rounded to the nearest double."""
+    value = record.get(field.name)
+    return _float(value) if _is_float(field) and value is not None else value
+
+
+def _float(number: int | float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number past the largest double
+        return math.inf
 
 
 _KINDS = {
     pa.string(): "text in UTF-8",
     pa.bool_(): "truth value",
     pa.int64(): "whole number",
-    pa.float64(): "number",
+    pa.float64(): "number of a double's range",
 }
 
 

@@ -32,6 +32,7 @@ def read(rows: list[str]) -> tuple[list[tuple[int, dict]], list[int]]:
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(-1e9, 1e9),
+    st.sampled_from([2**53 + 1, 10**308, 10**309, -(10**400)]),
     st.text(max_size=5), st.lists(st.integers(), max_size=2), st.just("\ud800"),
 )  # fmt: skip
 RECORDS = st.dictionaries(st.sampled_from(["s", "n", "x", "b", "other"]), VALUES)
@@ -44,6 +45,8 @@ ROWS = st.lists(
 @given(ROWS)
 @example(['{"s": "a"}{"s": "b"}', '{"n": 1}'])
 @example(['{"s": "a", "s": "b"}', '{"n": 1.0}', '{"x": 3}'])
+@example(['{"x": 9007199254740993}'])
+@example(['{"x": 1' + "0" * 400 + "}", '{"x": 1e400}', '{"x": 1}'])
 @settings(max_examples=60, deadline=None)
 def test_a_block_read_at_once_and_line_by_line_is_the_same(rows):
     found = read(rows)
@@ -62,6 +65,12 @@ def test_records_of_a_wrong_type_are_rejected_and_the_rest_is_kept():
         [(1, {"s": "a", "n": 1, "x": 2.5, "b": True}), (5, nothing)],
         [2, 4],
     )
+
+
+def test_a_whole_number_is_rounded_to_the_nearest_double_and_none_is_infinite():
+    rows = [f'{{"x": {2**53 + 1}}}', f'{{"x": 1{"0" * 309}}}', '{"x": -1e309}']
+    nothing = {"s": None, "n": None, "b": None}
+    assert read(rows) == ([(1, nothing | {"x": 2.0**53})], [2, 3])
 
 
 def test_brackets_without_end_are_no_object():
