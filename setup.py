@@ -12,7 +12,12 @@ VERSION = re.search(
 
 EXTRAS = {
     "scann": ["scann[tf]>=1.4.2,<1.5"],
-    "beam": ["apache-beam[tfrecord]>=2.77,<2.80", "google-crc32c>=1.6,<2", "pyarrow>=16,<26"],
+    "beam": [
+        "apache-beam[tfrecord]>=2.77,<2.80",
+        "google-crc32c>=1.6,<2",
+        "isal>=1.7,<2",
+        "pyarrow>=16,<26",
+    ],
     "media": ["av>=14,<19", "pillow>=11,<13", "keras-cv>=0.9,<0.10", "tensorflow-io>=0.37,<0.38"],
     "serving": ["tensorflow-serving-api>=2.20,<2.21", "grpcio>=1.70,<2"],
     "notebooks": [

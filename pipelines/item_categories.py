@@ -11,8 +11,8 @@ import numpy as np
 from pipelines.input_folder import InputFolder
 from pipelines.log_files import ITEM_ID
 from pipelines.tables import catalogue_dialect, read_table
-from tfrs_mm.artefacts import whole_file
 from tfrs_mm.config import DataConfig
+from tfrs_mm.data.npz import write_arrays
 from tfrs_mm.data.ragged import Ragged
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
@@ -64,8 +64,9 @@ def write_item_categories(
                 lists[row] = of_cell[cell]
     lists[UNKNOWN_ROW] = None
     ragged = Ragged.of([() if entries is None else entries for entries in lists])
-    with whole_file(vocabulary_dir / CATEGORIES_FILE) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, values=ragged.values, splits=ragged.splits)
+    write_arrays(
+        vocabulary_dir / CATEGORIES_FILE, {"values": ragged.values, "splits": ragged.splits}
+    )
 
 
 def read_item_categories(vocabulary_dir: pathlib.Path) -> Ragged | None:

@@ -17,14 +17,11 @@ Summary = tuple[
 
 def summarise_times(times: np.ndarray) -> Summary:
     """A partition's times: all, or points at even ranks whose weights add up to their number."""
-    distinct, counts = np.unique(times, return_counts=True)
-    if len(distinct) <= _SUMMARY_POINTS:
-        return distinct, counts
-    ranks = np.linspace(0, len(times) - 1, _SUMMARY_POINTS).astype(np.int64)
-    points = np.sort(times)[ranks]
-    weights = np.diff(np.concatenate([ranks, [len(times)]]))
-    points[-1] = distinct[-1]
-    return points, weights
+    ordered = np.sort(times)
+    starts = np.flatnonzero(np.concatenate([[len(times) > 0], ordered[1:] > ordered[:-1]]))
+    if len(starts) > _SUMMARY_POINTS:
+        starts = np.linspace(0, len(times) - 1, _SUMMARY_POINTS).astype(np.int64)
+    return ordered[starts], np.diff(np.concatenate([starts, [len(times)]]))
 
 
 class TimeEdges(beam.CombineFn):

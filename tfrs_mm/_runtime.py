@@ -16,6 +16,7 @@ _EXTRA_OF = {
     "keras_cv": "media",
     "tensorflow_io": "media",
     "google_crc32c": "beam",
+    "isal": "beam",
     "pyarrow": "beam",
     "scann": "scann",
     "grpc": "serving",

@@ -8,10 +8,10 @@ import zipfile
 
 import numpy as np
 
-from tfrs_mm.artefacts import whole_file
 from tfrs_mm.data import examples
 from tfrs_mm.data.examples import ExamplesSpec
 from tfrs_mm.data.input_pipeline import read_batches
+from tfrs_mm.data.npz import write_arrays
 from tfrs_mm.data.tfrecord import find_shards
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import UNKNOWN_ROW, Modality, Schema
@@ -181,9 +181,9 @@ class ItemCounts:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes a compressed `.npz` file, whole or not at all."""
-        arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        with whole_file(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
+        write_arrays(
+            path, {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        )
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "ItemCounts":

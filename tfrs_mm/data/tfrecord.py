@@ -7,12 +7,16 @@ checked.
 
 import functools
 import gzip
+import itertools
 import os
 import pathlib
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
 
 from tfrs_mm._runtime import import_optional
 from tfrs_mm.artefacts import whole_file
@@ -20,40 +24,44 @@ from tfrs_mm.errors import UserError
 
 _SUFFIX = ".tfrecord.gz"
 _MASK_OFFSET = 0xA282EAD8
-# Higher levels save a few percent of the bytes for half as much time again.
-_COMPRESSION_LEVEL = 1
-_BUFFER_BYTES = 2**18  # handed to the compressor at once
+_COMPRESSION_LEVEL = 2  # of igzip: a tenth more bytes than zlib's first, in a sixth of its time
+_BLOCK = 1024  # records that are framed and handed to the compressor at once
 _HEADER_BYTES = 12
 _FOOTER_BYTES = 4
 
 
-def frame(records: Iterable[bytes]) -> Iterator[bytes]:
-    """Each record with its length and checksums around it, ready to be appended to a file."""
-    for record in records:
-        yield b"".join((_header(len(record)), record, _checksum_bytes(record)))
+def frame(records: Sequence[bytes]) -> bytes:
+    """The records with their lengths and checksums around them, ready to be appended to a file."""
+    checksums = np.fromiter(map(_crc32c(), records), np.uint64, len(records))
+    footers = _masked(checksums).astype("<u4").tobytes()
+    ends = range(_FOOTER_BYTES, len(footers) + 1, _FOOTER_BYTES)
+    framed = zip(
+        map(_header, map(len, records)),
+        records,
+        [footers[end - _FOOTER_BYTES : end] for end in ends],
+        strict=True,
+    )
+    return b"".join(itertools.chain.from_iterable(framed))
 
 
 def write_tfrecord(path: str | os.PathLike[str], records: Iterable[bytes]) -> int:
-    """Writes a gzip-compressed TFRecord file, whole or not at all; the same records give the same
-    bytes.
+    """Writes a gzip-compressed TFRecord file, whole or not at all.
+
+    The same records give the same bytes on one kind of processor: the compressor's code, and with
+    it which repeats it finds, may differ between kinds.
 
     Returns:
         The number of records written.
     """
-    count, waiting, waiting_bytes = 0, [], 0
+    count, rest = 0, iter(records)
     with (
         whole_file(path) as temporary,
         open(temporary, "wb") as raw,
-        gzip.GzipFile("", "wb", _COMPRESSION_LEVEL, raw, mtime=0) as file,
+        import_optional("isal.igzip").GzipFile("", "wb", _COMPRESSION_LEVEL, raw, mtime=0) as file,
     ):
-        for framed in frame(records):
-            count += 1
-            waiting.append(framed)
-            waiting_bytes += len(framed)
-            if waiting_bytes >= _BUFFER_BYTES:
-                file.write(b"".join(waiting))
-                waiting, waiting_bytes = [], 0
-        file.write(b"".join(waiting))
+        while block := list(itertools.islice(rest, _BLOCK)):
+            file.write(frame(block))
+            count += len(block)
     return count
 
 
@@ -135,9 +143,13 @@ def _header(size: int) -> bytes:
 
 
 def _checksum_bytes(data: bytes) -> bytes:
-    checksum = _crc32c()(data)
+    return struct.pack("<I", _masked(_crc32c()(data)))
+
+
+def _masked(checksum: Any) -> Any:
+    """One checksum, or an array of uint64, as it stands in a file."""
     rotated = (checksum >> 15 | checksum << 17) & 0xFFFFFFFF
-    return struct.pack("<I", (rotated + _MASK_OFFSET) & 0xFFFFFFFF)
+    return (rotated + _MASK_OFFSET) & 0xFFFFFFFF
 
 
 @functools.cache
