@@ -1,19 +1,31 @@
-"""The cache of embeddings inside a job: which files are whole, and what was new at the end."""
+"""The cache of embeddings inside a job: which files are whole, what is found in them, and what was
+new at the end."""
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 from apache_beam.metrics import Metrics
+from apache_beam.utils.shared import Shared
 
-from pipelines.embedding_cache import files_of, is_whole, write_entries
-from pipelines.outcomes import REJECTS
+from pipelines.embedding_cache import EmbeddingCache, files_of, is_whole, write_entries
+from pipelines.job_progress import JobProgress
+from pipelines.outcomes import (
+    FROM_CACHE,
+    PRESENT,
+    REJECTS,
+    REPEATED,
+    Content,
+    CountedDoFn,
+    Medium,
+)
 from tfrs_mm.schema import Modality
 
-DAMAGED = "cache files damaged"
+DAMAGED, LOST = "cache files damaged", "cache files lost"
+EMBEDDINGS = "embeddings"  # the tagged output of what is found
 
 # A job that is killed loses what waits here; a reader opens all files.
 _ENTRIES_OF_A_FILE = 512
@@ -60,6 +72,37 @@ class _CheckFile(beam.DoFn):
             "reason": _REASON, "where": path, "item_id": "", "modality": self._modality.value
         }  # fmt: skip
         yield beam.pvalue.TaggedOutput(REJECTS, reject)
+
+
+class FindEmbeddings(CountedDoFn):
+    """`(digest, media)` to `Content`; what the cache knows to the embeddings, `(row, [dim])`."""
+
+    def __init__(self, modality: Modality, progress: JobProgress) -> None:
+        super().__init__(modality, progress)
+        self._shared, self._cache = Shared(), None
+
+    def process(
+        self, element: tuple[bytes, Iterable[Medium]], cache_files: list[str]
+    ) -> Iterator[Any]:
+        """See the class."""
+        if self._cache is None:
+            # One for all threads of a process.
+            self._cache = self._shared.acquire(lambda: self._opened(cache_files))
+        content = Content(element[0], tuple(sorted(element[1])))
+        known = self._cache.get(content.digest)
+        if known is None:
+            yield content
+            return
+        self._count(FROM_CACHE)
+        self._count(REPEATED, len(content.media) - 1)
+        self._settle(PRESENT, len(content.media))
+        for medium in content.media:
+            yield beam.pvalue.TaggedOutput(EMBEDDINGS, (medium.row, known))
+
+    def _opened(self, cache_files: list[str]) -> EmbeddingCache:
+        cache = EmbeddingCache(sorted(cache_files))
+        self._count(LOST, cache.unreadable)
+        return cache
 
 
 class KeepEntries(beam.DoFn):

@@ -18,8 +18,8 @@ from tfrs_mm.signatures import DEFAULT, ENCODER_INPUT, ENCODER_OUTPUT
 
 KeyT = TypeVar("KeyT")
 
-# Media are gathered until they fill this many batches: then few batches are not full. Texts weigh
-# little, and the more of them there are, the closer in length are those of one batch.
+# Media should be handed over until they fill this many batches: then few batches are not full.
+# Texts weigh little, and the more of them there are, the closer in length are those of one batch.
 _BATCHES_GATHERED, _TEXT_BATCHES_GATHERED = 4, 16
 
 
@@ -70,8 +70,7 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
     """Embeds keyed media: `(key, [n, ...] arrays)` to `(key, [dim] float32)`.
 
     Attributes:
-        takes_texts: whether an embedding depends, in its last bits, on the texts in its batch.
-        gathered: media that are handed over at once.
+        gathered: arrays that should be handed over at once.
     """
 
     def __init__(self, folder: EncoderFolder, batch_size: int, share: WorkerShare = ALONE) -> None:
@@ -80,21 +79,13 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
         Args:
             folder: the exported encoder.
             batch_size: inputs of every call; what is missing in the last one is filled up, so that
-                an accelerator sees one shape only and an embedding does not depend on the runner's
-                bundles, but for texts, see `GroupTexts`.
+                an accelerator sees one shape only.
             share: of its machine that a process takes.
         """
         is_text = folder.input_dtype == "string"
         gathered = batch_size * (_TEXT_BATCHES_GATHERED if is_text else _BATCHES_GATHERED)
-        super().__init__(
-            min_batch_size=gathered,
-            max_batch_size=gathered,
-            # Never more than a batch may hold: Beam would put an empty batch before such an
-            # element.
-            element_size_fn=lambda element: min(len(element[1]), gathered),
-        )
-        self._folder = folder
-        self.takes_texts, self.gathered = is_text, gathered
+        super().__init__()
+        self._folder, self.gathered = folder, gathered
         self._batch_size, self._share = batch_size, share
 
     def load_model(self) -> LoadedEncoder:

@@ -5,8 +5,7 @@ from typing import Any
 from apache_beam.runners.runner import PipelineResult
 
 from pipelines import catalogue, item_records
-from pipelines.cache_steps import DAMAGED
-from pipelines.embed import LOST
+from pipelines.cache_steps import DAMAGED, LOST
 from pipelines.outcomes import EMBEDDED, FROM_CACHE, MISSING, PRESENT, REJECTED, REPEATED
 from pipelines.read_given import GIVEN_AGAIN, UNKNOWN
 from pipelines.runners import counters

@@ -33,6 +33,13 @@ class Medium(NamedTuple):
     cell: str
 
 
+class Content(NamedTuple):
+    """Bytes by their digest, and the items whose medium they are, ordered by row."""
+
+    digest: bytes
+    media: tuple[Medium, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class Embedded:
     """What becomes of one modality.
@@ -71,3 +78,11 @@ class CountedDoFn(beam.DoFn):
             "reason": reason, "where": where, "item_id": item_id, "modality": self._modality.value
         }  # fmt: skip
         return beam.pvalue.TaggedOutput(REJECTS, reject)
+
+
+class MediaDoFn(CountedDoFn):
+    """Settles media one by one."""
+
+    def _reject_medium(self, medium: Medium, reason: str) -> beam.pvalue.TaggedOutput:
+        where = "title, description" if self._modality is Modality.TEXT else medium.cell
+        return self._reject(medium.item_id, where, reason)

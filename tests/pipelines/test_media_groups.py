@@ -1,22 +1,21 @@
 import hashlib
 
 import apache_beam as beam
-import numpy as np
 import pytest
 from apache_beam.testing.util import assert_that
 
-from pipelines.embed import Content
+from pipelines.media_groups import GroupMedia
+from pipelines.outcomes import Content, Medium
 from pipelines.runners import new_pipeline
-from pipelines.text_groups import GroupTexts
 
 
-def content(number: int) -> tuple[Content, np.ndarray]:
-    return Content(hashlib.sha256(b"%d" % number).digest(), ()), np.array([b"%d" % number], object)
+def content(number: int) -> Content:
+    return Content(hashlib.sha256(b"%d" % number).digest(), (Medium(number, "", ""),))
 
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize(("count", "size", "groups"), [(40, 10, 4), (9, 10, 1), (0, 10, 0)])
-def test_groups_depend_on_the_texts_alone(count, size, groups, backwards):
+def test_groups_depend_on_the_media_alone(count, size, groups, backwards):
     # By the first eight bytes of the digests, then in the order of the whole digests.
     expected: dict[int, list[int]] = {}
     for number in sorted(range(count), key=lambda n: hashlib.sha256(b"%d" % n).digest()):
@@ -25,10 +24,10 @@ def test_groups_depend_on_the_texts_alone(count, size, groups, backwards):
     assert len(expected) == groups
 
     def are_expected(lists):
-        found = [[int(arrays[0]) for _, arrays in texts] for texts in lists]
+        found = [[content.media[0].row for content in group] for group in lists]
         assert sorted(found) == sorted(expected.values())
 
     numbers = reversed(range(count)) if backwards else range(count)
     with new_pipeline([]) as pipeline:
-        texts = pipeline | beam.Create([content(number) for number in numbers])
-        assert_that(texts | GroupTexts(size), are_expected)
+        contents = pipeline | beam.Create([content(number) for number in numbers])
+        assert_that(contents | GroupMedia(size), are_expected)
