@@ -7,7 +7,8 @@ from tfrs_mm.data_settings import AnomalyRule, DataConfig
 
 __all__ = [
     "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig", "FusionConfig",
-    "IndexConfig", "RankingConfig", "RetrievalConfig", "TrainingConfig",
+    "IndexConfig", "RankingConfig", "RetrievalConfig", "SourcesConfig",
+    "TrainingConfig",
 ]  # fmt: skip
 
 
@@ -123,6 +124,16 @@ class RetrievalConfig:
     )
     max_epochs: int = 60
     patience: int = 6  # epochs without a better validation NDCG@10
+
+
+@dataclasses.dataclass(frozen=True)
+class SourcesConfig:
+    """Candidates besides those of the two towers, `ranking.candidates`; each item is taken once."""
+
+    covisited: int = 0  # that were taken near the last items of the history by other users
+    next: int = 0  # that were taken after them
+    popular: int = 0  # taken most in recent buckets of time
+    fresh: int = 0  # whose first event is the latest
 
 
 @dataclasses.dataclass(frozen=True)
