@@ -1,5 +1,6 @@
 """Which values have the right type but make no sense, one line for each."""
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
