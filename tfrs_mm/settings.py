@@ -111,6 +111,9 @@ class RetrievalConfig:
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07
+    # What a positive competes with: a sample that all queries of a batch share, or all items with
+    # events, which is exact and costs as much as the corpus is large.
+    negatives: Literal["mixed", "all"] = "mixed"
     in_batch_negatives: int = 1024  # drawn from the batch's targets and shared by all its queries
     uniform_negatives: int = 512  # drawn from all items with events besides
     log_q_correction: bool = True
