@@ -120,6 +120,9 @@ class RetrievalConfig:
     remove_accidental_hits: bool = True
     mask_history: bool = True  # items of the user's own window are no negatives
     batch_size: int = 64  # windows of `data.max_history` positions, over all replicas
+    # Ascending; windows of like length share a batch, which is cut to the first of these that holds
+    # them all. Where most histories are short it saves most of the work; none cuts nothing.
+    lengths: tuple[int, ...] = ()
     learning_rate: float = 0.002
     weight_decay: float = 0.0
     average_decay: float = (

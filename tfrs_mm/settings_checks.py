@@ -1,6 +1,7 @@
 """Which values have the right type but make no sense, one line for each."""
 
 import dataclasses
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,11 @@ def illegal_values(config: "Config") -> list[str]:
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)
+    ascending = [0, *retrieval.lengths]
+    demand(
+        all(a < b for a, b in itertools.pairwise(ascending)),
+        "retrieval.lengths", "numbers above 0 that ascend", list(retrieval.lengths),
+    )  # fmt: skip
     for field in dataclasses.fields(config.sources):
         size = getattr(config.sources, field.name)
         demand(size >= 0, f"sources.{field.name}", "0 or more", size)

@@ -75,6 +75,7 @@ def window_batches(
     batch_size: int,
     seed: int,
     epochs: int | None = None,
+    lengths: Sequence[int] = (),
 ) -> "tf.data.Dataset":
     """Training windows in a random order that is another one each epoch; all shapes are static.
 
@@ -88,6 +89,9 @@ def window_batches(
         batch_size: windows of a batch.
         seed: of the order.
         epochs: passes over the data; None repeats without end.
+        lengths: ascending; where given, a batch holds windows of like length, which are those up to
+            the first of them, from there up to the second, and so on. A window waits until there
+            are enough of its like, so that with `epochs` more may be left out at the end.
 
     Returns:
         Batches of `user` int32 `[batch]`, and `[batch, max_history + 1]` of `history/item` int32,
@@ -131,13 +135,26 @@ def window_batches(
     # Workers share out windows, not files: there may be fewer files than workers.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return (
+    parse = ExamplesSpec(schema).window.parse
+    at_once = _READ_BATCH if lengths else batch_size
+    batches = (
         windows.repeat(epochs)
-        .batch(batch_size, drop_remainder=True)
-        .map(ExamplesSpec(schema).window.parse, num_parallel_calls=_THREADS, deterministic=True)
-        .prefetch(_PREFETCH)
-        .with_options(options)
+        .batch(at_once, drop_remainder=not lengths)
+        .map(parse, num_parallel_calls=_THREADS, deterministic=True)
     )
+    if lengths:
+        bounds = tf.constant(list(lengths), tf.int64)
+
+        def group_of(window: dict[str, "tf.Tensor"]) -> "tf.Tensor":
+            length = tf.math.count_nonzero(window[examples.HISTORY_ITEM])
+            return tf.reduce_sum(tf.cast(length > bounds, tf.int64))
+
+        batches = batches.unbatch().group_by_window(
+            group_of,
+            lambda _, group: group.batch(batch_size, drop_remainder=True),
+            window_size=batch_size,
+        )
+    return batches.prefetch(_PREFETCH).with_options(options)
 
 
 def count_windows(data_dir: str | os.PathLike[str], schema: Schema) -> int:

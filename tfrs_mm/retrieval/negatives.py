@@ -36,20 +36,16 @@ class AllItems:
         """Takes `[items + 1]`, how often each row is a target in training; row 0 is unknown."""
         self._warm = np.flatnonzero(target_counts > 0).astype(np.int32)
 
-    @property
-    def size(self) -> int:
-        """Negatives of one draw."""
-        return len(self._warm)
-
-    def log_q(self, rows: tf.Tensor) -> tf.Tensor:
+    def log_q(self, rows: tf.Tensor, places: int) -> tf.Tensor:
         """0 for each row, any shape: nothing is left to chance."""
+        del places
         return tf.zeros(tf.shape(rows))
 
     def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> Negatives:
         """The same sample every time; see `MixedNegatives.draw`."""
-        del targets, is_target
+        del is_target
         rows = tf.constant(self._warm)
-        return Negatives(rows, self.log_q(rows))
+        return Negatives(rows, self.log_q(rows, targets.shape[0]))
 
 
 class MixedNegatives:
@@ -65,7 +61,7 @@ class MixedNegatives:
         Args:
             target_counts: `[items + 1]`, how often each row is a target in training; row 0 is
                 unknown.
-            in_batch: how many to draw from the batch's targets.
+            in_batch: how many to draw from the batch's targets, or as many as there are places.
             uniform: how many to draw uniformly from the items that are a target somewhere.
             seed: of the draws.
         """
@@ -73,21 +69,21 @@ class MixedNegatives:
         warm = np.flatnonzero(target_counts > 0)
         self._warm = warm.astype(np.int32)
         self._in_batch, self._uniform, self._seed = in_batch, uniform if len(warm) else 0, seed
-        expected = in_batch * target_counts / total + (target_counts > 0) * self._uniform / max(
-            len(warm), 1
-        )
+        self._shares = target_counts / total
+
+    def log_q(self, rows: tf.Tensor, places: int) -> tf.Tensor:
+        """Log of the expected number of draws of each row, any shape.
+
+        Args:
+            rows: to look up.
+            places: of the batch, as `draw` takes it.
+        """
+        uniform = (self._shares > 0) * self._uniform / max(len(self._warm), 1)
+        expected = min(self._in_batch, places) * self._shares + uniform
         # Rows that are never drawn get the smallest count there is; nobody asks for theirs.
-        smallest = expected[warm].min() if len(warm) else 1.0
-        self._log_expected = np.log(np.maximum(expected, smallest)).astype(np.float32)
-
-    @property
-    def size(self) -> int:
-        """Negatives of one draw."""
-        return self._in_batch + self._uniform
-
-    def log_q(self, rows: tf.Tensor) -> tf.Tensor:
-        """Log of the expected number of draws of each row, any shape."""
-        return tf.gather(tf.constant(self._log_expected), tf.maximum(rows, 0))
+        smallest = expected[self._warm].min() if len(self._warm) else 1.0
+        log_expected = np.log(np.maximum(expected, smallest)).astype(np.float32)
+        return tf.gather(tf.constant(log_expected), tf.maximum(rows, 0))
 
     def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> Negatives:
         """One sample.
@@ -96,14 +92,14 @@ class MixedNegatives:
             targets: `[places]` int32, the rows at all places of the batch.
             is_target: `[places]` bool, which of them are targets.
         """
-        places = tf.shape(targets)[0]
+        places = targets.shape[0]
         # The largest of random keys is a sample without replacement, of static size, known to XLA.
         keys = tf.where(is_target, tf.random.uniform([places], seed=self._seed), -1.0)
-        drawn_keys, chosen = tf.math.top_k(keys, k=self._in_batch)
+        drawn_keys, chosen = tf.math.top_k(keys, k=min(self._in_batch, places))
         rows = tf.where(drawn_keys >= 0, tf.gather(targets, chosen), NEVER)
         if self._uniform:
             drawn = tf.random.uniform(
                 [self._uniform], 0, len(self._warm), tf.int32, seed=self._seed + 1
             )
             rows = tf.concat([rows, tf.gather(tf.constant(self._warm), drawn)], axis=0)
-        return Negatives(rows, self.log_q(rows))
+        return Negatives(rows, self.log_q(rows, places))

@@ -1,6 +1,7 @@
 """The two-tower model: towers in, one loss out, over every place of a history at once."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -33,6 +34,7 @@ class TwoTowerModel(tfrs.Model):
         log_q_correction: bool = True,
         remove_accidental_hits: bool = True,
         mask_history: bool = True,
+        lengths: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.item_tower, self.user_tower = item_tower, user_tower
@@ -41,6 +43,7 @@ class TwoTowerModel(tfrs.Model):
         self._log_q_correction = log_q_correction
         self._remove_accidental_hits = remove_accidental_hits
         self._mask_history = mask_history
+        self._lengths = tuple(lengths)
 
     def item_vectors(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`[n]` integer rows to `[n, dim]`."""
@@ -63,6 +66,21 @@ class TwoTowerModel(tfrs.Model):
             A scalar, already divided by the number of replicas, whose gradients are summed.
         """
         rows, is_target = inputs[HISTORY], inputs[IS_TARGET]
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        lengths = [length for length in self._lengths if length < rows.shape[1]]
+        # Replicas wait for each other's negatives, so that all must go the same way.
+        if not lengths or replicas > 1:
+            return self._loss(rows, is_target, training) / replicas
+        longest = tf.reduce_max(tf.math.count_nonzero(rows, axis=1, dtype=tf.int32))
+        return tf.switch_case(
+            tf.reduce_sum(tf.cast(longest > lengths, tf.int32)),
+            [
+                functools.partial(self._loss, rows[:, :end], is_target[:, :end], training)
+                for end in (*lengths, rows.shape[1])
+            ],
+        )
+
+    def _loss(self, rows: tf.Tensor, is_target: tf.Tensor, training: bool) -> tf.Tensor:
         batch, time = rows.shape
         flat_rows, flat_is_target = tf.reshape(rows, [-1]), tf.reshape(is_target, [-1])
         drawn = self._negatives.draw(flat_rows, flat_is_target)
@@ -77,7 +95,7 @@ class TwoTowerModel(tfrs.Model):
         positive = tf.reduce_sum(queries * targets, axis=-1) / self._temperature
         negative = tf.einsum("btd,nd->btn", queries, negative_vectors) / self._temperature
         if self._log_q_correction:
-            positive = correct_for_sampling(positive, self._negatives.log_q(rows))
+            positive = correct_for_sampling(positive, self._negatives.log_q(rows, batch * time))
             negative = correct_for_sampling(negative, negatives.log_q)
 
         allowed = tf.broadcast_to(negatives.rows >= 0, tf.shape(negative))
@@ -94,8 +112,7 @@ class TwoTowerModel(tfrs.Model):
             tf.reshape(allowed, [-1, size]),
         )
         weights = tf.cast(flat_is_target, losses.dtype)
-        mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
-        return mean / tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
 
     def _vectors_of(self, rows: tf.Tensor, training: bool) -> tf.Tensor:
         """Vectors of `rows`; a corpus smaller than the batch is computed once and gathered from."""
@@ -185,31 +202,25 @@ def build_two_tower(
         item_tower,
         user_tower,
         tables,
-        _negatives(config, schema, target_counts),
+        _negatives(config, target_counts),
         temperature=settings.temperature,
         log_q_correction=settings.log_q_correction,
         remove_accidental_hits=settings.remove_accidental_hits,
         mask_history=settings.mask_history,
+        lengths=settings.lengths,
     )
     vectors = model.item_vectors(tf.range(2))
     user_tower(tf.zeros([1, schema.max_history, vectors.shape[-1]]))
     return model
 
 
-def _negatives(
-    config: Config, schema: Schema, target_counts: np.ndarray
-) -> MixedNegatives | AllItems:
+def _negatives(config: Config, target_counts: np.ndarray) -> MixedNegatives | AllItems:
     settings = config.retrieval
     if settings.negatives == "all":
         return AllItems(target_counts)
-    places = (
-        settings.batch_size
-        // tf.distribute.get_strategy().num_replicas_in_sync
-        * (schema.max_history + 1)
-    )
     return MixedNegatives(
         target_counts,
-        in_batch=min(settings.in_batch_negatives, places),
+        in_batch=settings.in_batch_negatives,
         uniform=settings.uniform_negatives,
         seed=config.training.seed,
     )

@@ -104,7 +104,10 @@ def train_retrieval(
     settings, schema = config.retrieval, knowledge.schema
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
     dataset = holdout.without(
-        window_batches(knowledge.data_dir, schema, settings.batch_size, seed=config.training.seed)
+        window_batches(
+            knowledge.data_dir, schema, settings.batch_size, config.training.seed,
+            lengths=settings.lengths,
+        )
     )
     with strategy.scope():
         model = build_two_tower(

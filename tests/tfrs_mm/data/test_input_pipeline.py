@@ -129,6 +129,20 @@ def test_without_epochs_the_batches_do_not_end(ten_windows):
     assert len(list(window_batches(ten_windows, SCHEMA, batch_size=5, seed=1).take(9))) == 9
 
 
+def test_windows_of_like_length_share_a_batch_and_none_is_lost(tmp_path):
+    lengths = [1, 2, 3, 1, 1, 3, 2, 1, 1, 1]
+    windows = [window(user, [5] * length) for user, length in enumerate(lengths, 1)]
+    folder = write(tmp_path, "train", [windows])
+    grouped = window_batches(folder, SCHEMA, batch_size=2, seed=1, epochs=1, lengths=[1, 2])
+    found = [(batch["history/item"].numpy() > 0).sum(axis=1).tolist() for batch in grouped]
+    # Six of length 1 are three batches, two each of 2 and 3 one.
+    assert sorted(found) == [[1, 1], [1, 1], [1, 1], [2, 2], [3, 3]]
+    # Up to 2 and above: eight and two.
+    grouped = window_batches(folder, SCHEMA, batch_size=2, seed=1, epochs=1, lengths=[2])
+    assert [batch["history/item"].shape for batch in grouped] == [(2, 3)] * 5
+    assert sorted(user for batch in grouped for user in batch["user"].numpy()) == [*range(1, 11)]
+
+
 def test_too_few_windows_for_one_batch_are_a_users_mistake(ten_windows, tmp_path_factory):
     # 10 windows twice are 20, one short of a batch of 21
     with pytest.raises(UserError, match="2 epochs of 10 windows fill no batch"):

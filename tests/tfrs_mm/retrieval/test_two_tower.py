@@ -75,6 +75,22 @@ def test_the_softmax_over_all_items_is_that_of_numpy():
     np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
 
 
+def loss_of_all_items(batch, lengths):
+    tf.keras.utils.set_random_seed(1)
+    model = make_model(retrieval__negatives="all", retrieval__lengths=lengths)
+    inputs = {name: tf.constant(column) for name, column in batch.items()}
+    return tf.function(model.compute_loss)(inputs)
+
+
+@pytest.mark.parametrize("longest", [2, 3, 7])
+def test_a_batch_cut_to_its_longest_window_has_the_same_loss(longest):
+    batch = make_batch(4)
+    for column in batch.values():
+        column[:, longest:] = 0
+    whole, cut = (loss_of_all_items(batch, lengths) for lengths in ([], [2, 4]))
+    np.testing.assert_allclose(whole, cut, rtol=1e-6)
+
+
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)
