@@ -21,6 +21,7 @@ def illegal_values(config: "Config") -> list[str]:
 
     retrieval, ranking = config.retrieval, config.ranking
     for name, value in {
+        "fusion.heads": config.fusion.heads,
         "fusion.reduced_dim": config.fusion.reduced_dim,
         "retrieval.dim": retrieval.dim,
         "retrieval.layers": retrieval.layers,
@@ -65,6 +66,13 @@ def illegal_values(config: "Config") -> list[str]:
             retrieval.dim % retrieval.heads == 0,
             "retrieval.dim",
             f"a multiple of retrieval.heads ({retrieval.heads})",
+            retrieval.dim,
+        )
+    if config.fusion.kind == "attention" and config.fusion.heads >= 1:
+        demand(
+            retrieval.dim % config.fusion.heads == 0,
+            "retrieval.dim",
+            f"a multiple of fusion.heads ({config.fusion.heads})",
             retrieval.dim,
         )
     demand(

@@ -168,6 +168,7 @@ def build_two_tower(
         seed=seed,
         dropout=settings.dropout,
         content_scale=config.fusion.content_scale,
+        fusion_options={"heads": config.fusion.heads} if config.fusion.kind == "attention" else {},
         name="item_tower",
     )
     user_tower = UserTower(

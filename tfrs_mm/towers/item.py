@@ -50,7 +50,11 @@ class ItemTables:
 
 
 class ItemTower(tf.keras.layers.Layer):
-    """Id, modalities and categories as one vector: their sum, and a small correction to it."""
+    """Id, modalities and categories as one vector: their sum, and a small correction to it.
+
+    Where the fusion is one of decisions there is no correction, which would mix the modalities'
+    parts: up to its length the vector is the sum, and a score the sum of their scores.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class ItemTower(tf.keras.layers.Layer):
         seed: int,
         dropout: float = 0.0,
         content_scale: float = 1.0,
+        fusion_options: Mapping[str, int] | None = None,
         **kwargs: object,
     ) -> None:
         """Builds the tower.
@@ -79,6 +84,7 @@ class ItemTower(tf.keras.layers.Layer):
             seed: of the hiding.
             dropout: inside the correction.
             content_scale: what modalities are multiplied by before they are fused.
+            fusion_options: what the fusion takes besides `dim`, such as `heads`.
             **kwargs: Keras's own.
         """
         super().__init__(**kwargs)
@@ -87,11 +93,12 @@ class ItemTower(tf.keras.layers.Layer):
             "modality_dropout": modality_dropout, "id_dropout": id_dropout,
             "categories": dict(categories), "normalize": normalize, "seed": seed,
             "dropout": dropout, "content_scale": content_scale,
+            "fusion_options": dict(fusion_options or {}),
         }  # fmt: skip
         self._normalize, self._content_scale = normalize, content_scale
         self._id = IdEmbedding(num_rows, dim, id_dropout, seed)
         self._modality_dropout = ModalityDropout(modality_dropout, seed + 1)
-        self._fusion = FUSIONS[fusion](dim)
+        self._fusion = FUSIONS[fusion](dim, **self._settings["fusion_options"])
         self._categories = {name: CategoryEmbedding(size, dim) for name, size in categories.items()}
         self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
         self._widen = tf.keras.layers.Dense(2 * dim, activation="gelu")
@@ -114,11 +121,12 @@ class ItemTower(tf.keras.layers.Layer):
         if inputs[VALUES].shape[1]:
             present = self._modality_dropout(inputs[PRESENT], training=training)
             values = inputs[VALUES] * self._content_scale
-            vector += self._fusion(ModalityBatch(values, present))
+            vector += self._fusion(ModalityBatch(values, present), behaviour=vector)
         for name, embed in self._categories.items():
             vector += embed(inputs[name])
-        correction = self._narrow(self._dropout(self._widen(self._norm(vector)), training=training))
-        vector += correction
+        if not self._fusion.decision_level:
+            widened = self._widen(self._norm(vector))
+            vector += self._narrow(self._dropout(widened, training=training))
         return tf.math.l2_normalize(vector, axis=-1) if self._normalize else vector
 
     def get_config(self) -> dict[str, object]:

@@ -1,0 +1,26 @@
+"""The section `fusion` of the configuration: what the item tower makes of modalities."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class FusionConfig:
+    """How an item's modalities become one vector.
+
+    `concat` is one dense layer over all of them, `gated` their mean with weights read from content,
+    `behaviour` the id's vector filtered by content, `attention` lets modalities look at each other,
+    `late` and `vote` add up one score of each modality, with learned and with equal weights.
+    """
+
+    kind: Literal["concat", "gated", "behaviour", "attention", "late", "vote"] = "gated"
+    heads: int = 2  # of `attention`
+    reduced_dim: int = 128  # of each modality's stored embedding, by PCA
+    # Of each modality's vector, which has length 1 on average; with a larger one content learns
+    # faster than ids, which suits catalogues where few interactions meet much content. `late` and
+    # `vote` bring all to length 1.
+    content_scale: float = 1.0
+    modality_dropout: float = 0.1
+    id_dropout: float = (
+        0.1  # share of items whose id is hidden in training, so that content carries cold ones
+    )
