@@ -1,4 +1,5 @@
-"""The section `fusion` of the configuration: what the item tower makes of modalities."""
+"""The sections `fusion` and `alignment`: what the item tower makes of modalities, and how they are
+trained to say the same."""
 
 import dataclasses
 from typing import Literal
@@ -24,3 +25,21 @@ class FusionConfig:
     id_dropout: float = (
         0.1  # share of items whose id is hidden in training, so that content carries cold ones
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class AlignmentConfig:
+    """What retrieval's training adds to its loss so that an item's modalities agree.
+
+    `infonce` asks each embedding for its partner among the batch's items, `sigmoid` judges every
+    two on their own, `cosine` draws partners together without negatives.
+    """
+
+    kind: Literal["none", "infonce", "sigmoid", "cosine"] = "none"
+    weight: float = 0.1
+    temperature: float = 0.1  # of `infonce` and `sigmoid`
+    modalities: bool = True  # whether every two modalities are aligned
+    behaviour: bool = True  # whether each modality is aligned with the item's id
+    # Weight of the penalty where modalities on their own disagree how well a target fits its query;
+    # it needs no `kind`. 0 is off.
+    agreement: float = 0.0

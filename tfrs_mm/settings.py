@@ -4,11 +4,12 @@ import dataclasses
 from typing import Literal
 
 from tfrs_mm.data_settings import AnomalyRule, DataConfig
-from tfrs_mm.fusion_settings import FusionConfig
+from tfrs_mm.fusion_settings import AlignmentConfig, FusionConfig
 
 __all__ = [
-    "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig", "FusionConfig",
-    "IndexConfig", "RankingConfig", "RetrievalConfig", "TrainingConfig",
+    "AlignmentConfig", "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig",
+    "ExportConfig", "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig",
+    "TrainingConfig",
 ]  # fmt: skip
 
 

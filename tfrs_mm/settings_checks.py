@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrs_mm import encoder_settings
 from tfrs_mm.data_checks import data_faults
-from tfrs_mm.settings import EncoderConfig, EncodersConfig
+from tfrs_mm.settings import AlignmentConfig, EncoderConfig, EncodersConfig
 
 if TYPE_CHECKING:
     from tfrs_mm.config import Config
@@ -59,6 +59,7 @@ def illegal_values(config: "Config") -> list[str]:
         retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate
     )
     demand(ranking.learning_rate > 0, "ranking.learning_rate", "above 0", ranking.learning_rate)
+    faults += _alignment_faults(config.alignment)
     negatives = retrieval.uniform_negatives
     demand(negatives >= 0, "retrieval.uniform_negatives", "0 or more", negatives)
     if retrieval.heads >= 1:
@@ -82,6 +83,24 @@ def illegal_values(config: "Config") -> list[str]:
         config.export.k,
     )
     return faults
+
+
+def _alignment_faults(alignment: AlignmentConfig) -> list[str]:
+    """One line for each entry of the section `alignment` that makes no sense."""
+    rules = {
+        "weight": (0 <= alignment.weight < math.inf, "0 or more, and finite"),
+        "temperature": (alignment.temperature > 0, "above 0"),
+        "agreement": (0 <= alignment.agreement < math.inf, "0 or more, and finite"),
+        "behaviour": (
+            alignment.kind == "none" or alignment.modalities or alignment.behaviour,
+            "true where alignment.modalities is false, for there to be pairs",
+        ),
+    }
+    return [
+        f"alignment.{name}: must be {rule}, received {getattr(alignment, name)!r}"
+        for name, (holds, rule) in rules.items()
+        if not holds
+    ]
 
 
 def _encoder_faults(encoders: EncodersConfig) -> list[str]:

@@ -6,9 +6,15 @@ from tfrs_mm.losses.contrastive import (
     info_nce,
     pairwise_sigmoid,
 )
-from tfrs_mm.losses.sampled_softmax import any_of, correct_for_sampling, same_item, sampled_softmax
+from tfrs_mm.losses.sampled_softmax import (
+    any_of,
+    correct_for_sampling,
+    first_of_each,
+    same_item,
+    sampled_softmax,
+)
 
 __all__ = [
-    "agreement_penalty", "any_of", "correct_for_sampling", "cosine_distance", "info_nce",
-    "pairwise_sigmoid", "same_item", "sampled_softmax",
+    "agreement_penalty", "any_of", "correct_for_sampling", "cosine_distance",
+    "first_of_each", "info_nce", "pairwise_sigmoid", "same_item", "sampled_softmax",
 ]  # fmt: skip

@@ -7,10 +7,24 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from tfrs_mm.config import Config
-from tfrs_mm.losses import any_of, correct_for_sampling, same_item, sampled_softmax
+from tfrs_mm.losses import (
+    any_of,
+    correct_for_sampling,
+    first_of_each,
+    same_item,
+    sampled_softmax,
+)
 from tfrs_mm.retrieval.negatives import MixedNegatives, Negatives
 from tfrs_mm.schema import Schema
-from tfrs_mm.towers import ItemTables, ItemTower, UserTower, last_place
+from tfrs_mm.towers import (
+    Alignment,
+    ItemTables,
+    ItemTower,
+    UserTower,
+    build_alignment,
+    disagreement,
+    last_place,
+)
 
 HISTORY = "history/item"
 IS_TARGET = "is_target"
@@ -33,6 +47,8 @@ class TwoTowerModel(tfrs.Model):
         log_q_correction: bool = True,
         remove_accidental_hits: bool = True,
         mask_history: bool = True,
+        alignment: Alignment | None = None,
+        agreement: float = 0.0,
     ) -> None:
         super().__init__()
         self.item_tower, self.user_tower = item_tower, user_tower
@@ -41,6 +57,7 @@ class TwoTowerModel(tfrs.Model):
         self._log_q_correction = log_q_correction
         self._remove_accidental_hits = remove_accidental_hits
         self._mask_history = mask_history
+        self.alignment, self._agreement = alignment, agreement
 
     def item_vectors(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`[n]` integer rows to `[n, dim]`."""
@@ -95,7 +112,20 @@ class TwoTowerModel(tfrs.Model):
         )
         weights = tf.cast(flat_is_target, losses.dtype)
         mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
+        if self.alignment is not None:
+            mean += self.aligned(drawn.rows)
+        if self._agreement > 0:
+            parts = self.item_tower.parts(self._tables.gather(flat_rows))
+            decided = self.item_tower.split(tf.reshape(queries, [-1, dim]))
+            mean += self._agreement * disagreement(
+                decided, parts.projected, parts.present, flat_is_target
+            )
         return mean / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def aligned(self, rows: tf.Tensor) -> tf.Tensor:
+        """The loss of alignment over the distinct items among `rows`, `[n]` integer."""
+        parts = self.item_tower.parts(self._tables.gather(tf.maximum(rows, 0)))
+        return self.alignment(parts, first_of_each(rows))
 
     def _vectors_of(self, rows: tf.Tensor, training: bool) -> tf.Tensor:
         """Vectors of `rows`; a corpus smaller than the batch is computed once and gathered from."""
@@ -200,7 +230,11 @@ def build_two_tower(
         log_q_correction=settings.log_q_correction,
         remove_accidental_hits=settings.remove_accidental_hits,
         mask_history=settings.mask_history,
+        alignment=build_alignment(config.alignment, len(schema.modalities)),
+        agreement=config.alignment.agreement,
     )
     vectors = model.item_vectors(tf.range(2))
     user_tower(tf.zeros([1, schema.max_history, vectors.shape[-1]]))
+    if model.alignment is not None:
+        model.aligned(tf.range(2))
     return model

@@ -1,6 +1,7 @@
 """The item (candidate) tower, shared by the corpus and by the histories of users."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -47,6 +48,22 @@ class ItemTables:
     def gather(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         """The item tower's inputs for `rows`, `[n]` integer."""
         return {name: tf.gather(table, rows) for name, table in self._tables.items()}
+
+
+class ItemParts(NamedTuple):
+    """What of each item a loss can align.
+
+    Attributes:
+        projected: `[n, modality, width]`, see `Fusion.project`; no meaning where absent.
+        present: `[n, modality]` bool.
+        behaviour: `[n, modality or 1, width]`, the id's vector as `Fusion.split` divides it.
+        known: `[n]` bool, items whose id is trained.
+    """
+
+    projected: tf.Tensor
+    present: tf.Tensor
+    behaviour: tf.Tensor
+    known: tf.Tensor
 
 
 class ItemTower(tf.keras.layers.Layer):
@@ -128,6 +145,16 @@ class ItemTower(tf.keras.layers.Layer):
             widened = self._widen(self._norm(vector))
             vector += self._narrow(self._dropout(widened, training=training))
         return tf.math.l2_normalize(vector, axis=-1) if self._normalize else vector
+
+    def parts(self, inputs: Mapping[str, tf.Tensor]) -> ItemParts:
+        """Each modality and the id on their own, nothing hidden; inputs as for a call."""
+        batch = ModalityBatch(inputs[VALUES] * self._content_scale, inputs[PRESENT])
+        ids = self._fusion.split(self._id(inputs[ITEM]))
+        return ItemParts(self._fusion.project(batch), batch.present, ids, inputs[ITEM] > 0)
+
+    def split(self, vectors: tf.Tensor) -> tf.Tensor:
+        """The part of each vector, `[..., dim]`, that meets a modality; see `Fusion.split`."""
+        return self._fusion.split(vectors)
 
     def get_config(self) -> dict[str, object]:
         return super().get_config() | self._settings
