@@ -21,6 +21,11 @@ class FusionConfig:
     # faster than ids, which suits catalogues where few interactions meet much content. `late` and
     # `vote` bring all to length 1.
     content_scale: float = 1.0
+    # What stands in for a modality that an item lacks: nothing, so that the others count alone; a
+    # learned vector, which `concat` has with "none" as well; or what a ridge regression over the
+    # catalogue predicts of it from the item's other modalities.
+    missing: Literal["none", "learned", "imputed"] = "none"
+    imputation_ridge: float = 0.1  # share of a modality's mean variance that is added to each
     modality_dropout: float = 0.1
     id_dropout: float = (
         0.1  # share of items whose id is hidden in training, so that content carries cold ones

@@ -59,6 +59,8 @@ def illegal_values(config: "Config") -> list[str]:
         retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate
     )
     demand(ranking.learning_rate > 0, "ranking.learning_rate", "above 0", ranking.learning_rate)
+    ridge = config.fusion.imputation_ridge
+    demand(0 < ridge < math.inf, "fusion.imputation_ridge", "above 0, and finite", ridge)
     faults += _alignment_faults(config.alignment)
     negatives = retrieval.uniform_negatives
     demand(negatives >= 0, "retrieval.uniform_negatives", "0 or more", negatives)

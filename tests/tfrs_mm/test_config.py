@@ -162,6 +162,7 @@ def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
     [
         ({"fusion.kind": "attention", "fusion.heads": 5}, r"retrieval.dim: must be a multiple"),
         ({"fusion.heads": 0}, "fusion.heads: must be at least 1, received 0"),
+        ({"fusion.imputation_ridge": 0}, "fusion.imputation_ridge: must be above 0, and finite"),
         ({"alignment.kind": "clip"}, "alignment.kind: must be one of 'none', 'infonce'"),
         ({"alignment.weight": -1}, "alignment.weight: must be 0 or more, and finite"),
         ({"alignment.temperature": 0}, "alignment.temperature: must be above 0"),

@@ -199,6 +199,7 @@ def build_two_tower(
         dropout=settings.dropout,
         content_scale=config.fusion.content_scale,
         fusion_options={"heads": config.fusion.heads} if config.fusion.kind == "attention" else {},
+        missing=config.fusion.missing,
         name="item_tower",
     )
     user_tower = UserTower(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.fusion import FUSIONS, ModalityBatch, ModalityDropout
+from tfrs_mm.fusion import COMPLETIONS, FUSIONS, ImputedMissing, ModalityBatch, ModalityDropout
 from tfrs_mm.towers.tabular import CategoryEmbedding, IdEmbedding
 
 ITEM = "item"
@@ -86,6 +86,7 @@ class ItemTower(tf.keras.layers.Layer):
         dropout: float = 0.0,
         content_scale: float = 1.0,
         fusion_options: Mapping[str, int] | None = None,
+        missing: str = "none",
         **kwargs: object,
     ) -> None:
         """Builds the tower.
@@ -102,6 +103,7 @@ class ItemTower(tf.keras.layers.Layer):
             dropout: inside the correction.
             content_scale: what modalities are multiplied by before they are fused.
             fusion_options: what the fusion takes besides `dim`, such as `heads`.
+            missing: a name of `COMPLETIONS`, or `none`.
             **kwargs: Keras's own.
         """
         super().__init__(**kwargs)
@@ -110,12 +112,14 @@ class ItemTower(tf.keras.layers.Layer):
             "modality_dropout": modality_dropout, "id_dropout": id_dropout,
             "categories": dict(categories), "normalize": normalize, "seed": seed,
             "dropout": dropout, "content_scale": content_scale,
-            "fusion_options": dict(fusion_options or {}),
+            "fusion_options": dict(fusion_options or {}), "missing": missing,
         }  # fmt: skip
         self._normalize, self._content_scale = normalize, content_scale
         self._id = IdEmbedding(num_rows, dim, id_dropout, seed)
         self._modality_dropout = ModalityDropout(modality_dropout, seed + 1)
         self._fusion = FUSIONS[fusion](dim, **self._settings["fusion_options"])
+        stands = missing == "none" or (missing == "learned" and self._fusion.learns_missing)
+        self._complete = None if stands else COMPLETIONS[missing]()
         self._categories = {name: CategoryEmbedding(size, dim) for name, size in categories.items()}
         self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
         self._widen = tf.keras.layers.Dense(2 * dim, activation="gelu")
@@ -137,14 +141,22 @@ class ItemTower(tf.keras.layers.Layer):
         vector = self._id(inputs[ITEM], training=training)
         if inputs[VALUES].shape[1]:
             present = self._modality_dropout(inputs[PRESENT], training=training)
-            values = inputs[VALUES] * self._content_scale
-            vector += self._fusion(ModalityBatch(values, present), behaviour=vector)
+            batch = ModalityBatch(inputs[VALUES], present)
+            if self._complete is not None:
+                batch = self._complete(batch)
+            scaled = batch._replace(values=batch.values * self._content_scale)
+            vector += self._fusion(scaled, behaviour=vector)
         for name, embed in self._categories.items():
             vector += embed(inputs[name])
         if not self._fusion.decision_level:
             widened = self._widen(self._norm(vector))
             vector += self._narrow(self._dropout(widened, training=training))
         return tf.math.l2_normalize(vector, axis=-1) if self._normalize else vector
+
+    def adapt(self, values: np.ndarray, present: np.ndarray, ridge: float) -> None:
+        """Fits what imputes missing modalities, if anything does; see `ImputedMissing.fit`."""
+        if isinstance(self._complete, ImputedMissing):
+            self._complete.fit(values, present, ridge)
 
     def parts(self, inputs: Mapping[str, tf.Tensor]) -> ItemParts:
         """Each modality and the id on their own, nothing hidden; inputs as for a call."""

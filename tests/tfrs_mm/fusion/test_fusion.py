@@ -102,6 +102,26 @@ def test_a_vector_is_split_into_what_meets_each_projection(name, modality_batch)
     np.testing.assert_array_equal(flat, BEHAVIOUR[:, : flat.shape[1]])
 
 
+@pytest.mark.parametrize("name", sorted(FUSIONS))
+def test_it_compiles_for_any_number_of_rows(name, modality_batch):
+    fuse = make_fusion(name)
+
+    @tf.function(
+        jit_compile=True,
+        input_signature=[
+            tf.TensorSpec([None, 3, 5]), tf.TensorSpec([None, 3], tf.bool), tf.TensorSpec([None, 8])
+        ],
+    )  # fmt: skip
+    def compiled(values: tf.Tensor, present: tf.Tensor, behaviour: tf.Tensor) -> tf.Tensor:
+        batch = ModalityBatch(values, present)
+        decisions = tf.reduce_sum(fuse.split(behaviour) * fuse.project(batch), axis=-1)
+        return tf.concat([fuse(batch, behaviour), decisions], axis=1)
+
+    result = compiled(*modality_batch, BEHAVIOUR)
+    assert result.shape == [4, 8 + 3]
+    np.testing.assert_allclose(result[:, :8], fuse(modality_batch, BEHAVIOUR), atol=1e-5)
+
+
 def test_dropout_hides_about_its_share_in_training_and_nothing_else():
     layer = ModalityDropout(0.25, seed=1)
     present = tf.ones([4000, 2], tf.bool)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrs_mm.fusion import FUSIONS
+from tfrs_mm.fusion import COMPLETIONS, FUSIONS
 from tfrs_mm.towers import ItemTables, ItemTower, UserTower, last_place
 from tfrs_mm.towers.item import ITEM
 from tfrs_mm.towers.tabular import CategoryEmbedding, IdEmbedding
@@ -152,3 +152,22 @@ def test_decisions_are_added_and_not_mixed():
     # alone a modality has all the weight, together each has half of it
     np.testing.assert_allclose(whole, (hidden[0] + hidden[1]) / 2, atol=1e-6)
     assert not any("dense" in v.name or "norm" in v.name for v in tower.weights)
+
+
+@pytest.mark.parametrize("missing", sorted(COMPLETIONS))
+def test_a_hidden_modality_is_completed_in_training_as_a_missing_one_is_when_scored(missing):
+    inputs = make_tables().gather(tf.range(6))
+    tower = make_item_tower(missing=missing, modality_dropout=1.0 - 1e-9)
+    tower(inputs)
+    tower.adapt(inputs["modality/values"].numpy(), inputs["modality/present"].numpy(), ridge=0.1)
+    nothing = tf.zeros_like(inputs["modality/present"])
+    np.testing.assert_allclose(
+        tower(inputs, training=True), tower(inputs | {"modality/present": nothing}), atol=1e-6
+    )
+
+
+def test_a_fusion_that_learns_what_is_missing_needs_no_second_vector():
+    towers = [make_item_tower(fusion="concat", missing=missing) for missing in ("none", "learned")]
+    for tower in towers:
+        tower(make_tables().gather(tf.range(6)))
+    assert [len(tower.weights) for tower in towers] == [len(towers[0].weights)] * 2
