@@ -37,8 +37,17 @@ def _common_seconds(texts: pa.Array) -> np.ndarray | None:
         times = pc.cast(pc.utf8_rtrim(texts, "Z"), pa.timestamp("us"))
     except pa.ArrowInvalid:
         return None
-    whole, part = np.divmod(times.cast(pa.int64()).to_numpy(), _MICROSECONDS)
-    return whole + part / _MICROSECONDS
+    return _rounded(times.cast(pa.int64()).to_numpy())
+
+
+def _rounded(microseconds: np.ndarray) -> np.ndarray:
+    """The float64 seconds that are nearest, before 1970 too."""
+    whole, part = np.divmod(microseconds, _MICROSECONDS)
+    # One division rounds once, but only what float64 holds exactly; so far from 1970 that it does
+    # not, the sum cannot be rounded wrongly.
+    return np.where(
+        np.abs(microseconds) < 2**53, microseconds / _MICROSECONDS, whole + part / _MICROSECONDS
+    )
 
 
 def _any_seconds(texts: pa.Array) -> np.ndarray:
@@ -72,8 +81,9 @@ def _any_seconds(texts: pa.Array) -> np.ndarray:
     east_of_utc = zone_hours * _HOUR + zone_minutes * _MINUTE
     east_of_utc[west.to_numpy(zero_copy_only=False)] *= -1
     whole = dates.astype(np.int64) * _DAY + hour * _HOUR + minute * _MINUTE + second - east_of_utc
-    fraction = pc.binary_join_element_wise(
-        "0.", pc.fill_null(pc.struct_field(parts, "fraction"), ""), "0", ""
-    )
-    seconds = whole + fraction.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    fraction = pc.utf8_rpad(pc.fill_null(pc.struct_field(parts, "fraction"), ""), 7, "0")
+    millionths = pc.utf8_slice_codeunits(fraction, 0, 6).cast(pa.int64())
+    beyond = pc.binary_join_element_wise("0.000000", pc.utf8_slice_codeunits(fraction, 6), "")
+    seconds = _rounded(whole * _MICROSECONDS + millionths.to_numpy(zero_copy_only=False))
+    seconds = seconds + beyond.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return np.where(legal, seconds, np.nan)

@@ -2,6 +2,7 @@
 
 import pathlib
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -19,6 +20,11 @@ REPOSITORY = pathlib.Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared"
 NUM_ITEMS, NUM_USERS, NUM_CLASSES, MAX_HISTORY = 60, 80, 4, 12
 
+# The same examples every time, so that the tests say of a change what they said before it; `pytest
+# --hypothesis-profile explore` draws others.
+hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile("repeat")
 
 # In this order and before all others, so that no process is left alone with a long one at the end.
 LONG = ("test_end_to_end.py", "test_first_look.py", "test_strategy.py")

@@ -28,14 +28,15 @@ from tfrs_mm.settings import (
     IndexConfig,
     RankingConfig,
     RetrievalConfig,
+    SourcesConfig,
     TrainingConfig,
 )
 from tfrs_mm.settings_checks import illegal_values
 
 __all__ = [
     "AlignmentConfig", "Config", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig",
-    "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig", "TrainingConfig",
-    "config_from_dict", "load_config",
+    "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig", "SourcesConfig",
+    "TrainingConfig", "config_from_dict", "load_config",
 ]  # fmt: skip
 
 PRESETS_DIR = pathlib.Path(__file__).parent / "presets"
@@ -51,6 +52,7 @@ class Config:
     alignment: AlignmentConfig = AlignmentConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     index: IndexConfig = IndexConfig()
+    sources: SourcesConfig = SourcesConfig()
     ranking: RankingConfig = RankingConfig()
     training: TrainingConfig = TrainingConfig()
     export: ExportConfig = ExportConfig()

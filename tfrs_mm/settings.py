@@ -9,7 +9,7 @@ from tfrs_mm.fusion_settings import AlignmentConfig, FusionConfig
 __all__ = [
     "AlignmentConfig", "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig",
     "ExportConfig", "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig",
-    "TrainingConfig",
+    "SourcesConfig", "TrainingConfig",
 ]  # fmt: skip
 
 
@@ -97,6 +97,9 @@ class RetrievalConfig:
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07
+    # What a positive competes with: a sample that all queries of a batch share, or all items with
+    # events, which is exact and costs as much as the corpus is large.
+    negatives: Literal["mixed", "all"] = "mixed"
     in_batch_negatives: int = 1024  # drawn from the batch's targets and shared by all its queries
     uniform_negatives: int = 512  # drawn from all items with events besides
     log_q_correction: bool = True
@@ -110,6 +113,16 @@ class RetrievalConfig:
     )
     max_epochs: int = 60
     patience: int = 6  # epochs without a better validation NDCG@10
+
+
+@dataclasses.dataclass(frozen=True)
+class SourcesConfig:
+    """Candidates besides those of the two towers, `ranking.candidates`; each item is taken once."""
+
+    covisited: int = 0  # that were taken near the last items of the history by other users
+    next: int = 0  # that were taken after them
+    popular: int = 0  # taken most in recent buckets of time
+    fresh: int = 0  # whose first event is the latest
 
 
 @dataclasses.dataclass(frozen=True)

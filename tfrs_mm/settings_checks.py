@@ -1,5 +1,6 @@
 """Which values have the right type but make no sense, one line for each."""
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,9 @@ def illegal_values(config: "Config") -> list[str]:
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)
+    for field in dataclasses.fields(config.sources):
+        size = getattr(config.sources, field.name)
+        demand(size >= 0, f"sources.{field.name}", "0 or more", size)
     demand(config.encoders.threads >= 0, "encoders.threads", "0 or more", config.encoders.threads)
     faults += _encoder_faults(config.encoders)
     scale = config.fusion.content_scale

@@ -107,7 +107,11 @@ moments = st.datetimes(
 )
 
 
+BEFORE_1970 = datetime.datetime(1969, 12, 31, 23, 59, 58, 999_996, tzinfo=datetime.UTC)
+
+
 @given(st.lists(st.tuples(moments, st.sampled_from("T "), st.booleans()), max_size=8))
+@example([(BEFORE_1970, "T", False)])
 def test_iso_times_are_those_of_python(rows):
     texts = [
         moment.isoformat(sep).replace("+00:00", "Z" if is_short else "+00:00")

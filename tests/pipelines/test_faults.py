@@ -62,6 +62,14 @@ def contents(output: pathlib.Path) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A process started in the background ignores interrupts, and so do all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def started(folder: pathlib.Path, output: pathlib.Path, *more: str) -> subprocess.Popen[str]:
     """The job in a process of its own, once its output folder has a temporary name."""
     command = [sys.executable, "-m", "pipelines.behaviour", *arguments(folder, output, *more)]

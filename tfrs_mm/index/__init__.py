@@ -1,6 +1,7 @@
 """Finding the best items of the whole corpus for a query: exactly, or approximately with ScaNN."""
 
 from tfrs_mm.index.base import TopKIndex, TopKRows, take_best
+from tfrs_mm.index.equal_rows import is_among, sum_equal
 from tfrs_mm.index.exact import ExactIndex
 
-__all__ = ["ExactIndex", "TopKIndex", "TopKRows", "take_best"]
+__all__ = ["ExactIndex", "TopKIndex", "TopKRows", "is_among", "sum_equal", "take_best"]

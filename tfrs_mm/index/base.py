@@ -4,6 +4,8 @@ from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
+from tfrs_mm.index.equal_rows import is_among
+
 
 class TopKRows(NamedTuple):
     """The best rows of each query, best first.
@@ -39,8 +41,7 @@ def take_best(rows: tf.Tensor, scores: tf.Tensor, excluded: tf.Tensor, k: int) -
         excluded: `[batch, n]` int32, 0 for none.
         k: how many; places beyond what is left are empty.
     """
-    hit = tf.reduce_any(tf.equal(rows[:, :, None], excluded[:, None, :]), axis=-1)
-    scores = tf.where(hit | (rows == 0), float("-inf"), scores)
+    scores = tf.where(is_among(rows, excluded) | (rows == 0), float("-inf"), scores)
     missing = max(k - rows.shape[1], 0)
     rows = tf.pad(rows, [[0, 0], [0, missing]])
     scores = tf.pad(scores, [[0, 0], [0, missing]], constant_values=float("-inf"))

@@ -1,13 +1,16 @@
-"""Both stages in one graph, in rows: history -> query -> search -> exclusion -> ranking -> the best
-k.
+"""Both stages in one graph, in rows: history -> query -> candidates -> ranking -> the best k.
 
 Evaluation, mining of negatives and the export all go through this class, so what is measured is
 what is served.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from tfrs_mm.index import TopKIndex, TopKRows, take_best
+from tfrs_mm.policy.candidates import Candidates, gather_candidates
+from tfrs_mm.policy.sources import CandidateSource, Request, TowerSource
 from tfrs_mm.ranking import RankingModel
 from tfrs_mm.ranking.ranker import BUCKET, CANDIDATES, HISTORY, QUERY, RETRIEVAL_SCORES
 from tfrs_mm.retrieval import QueryModel
@@ -22,6 +25,7 @@ class TwoStage(tf.Module):
         index: TopKIndex,
         ranker: RankingModel | None,
         num_candidates: int,
+        sources: Sequence[CandidateSource] = (),
     ) -> None:
         """Puts the parts together.
 
@@ -29,21 +33,45 @@ class TwoStage(tf.Module):
             query_model: histories to query vectors.
             index: over the same item vectors.
             ranker: None where there is only the first stage.
-            num_candidates: how many candidates the ranker sees.
+            num_candidates: of the two towers that the ranker sees.
+            sources: of further candidates.
         """
         super().__init__()
-        self.query_model, self.index, self.ranker = query_model, index, ranker
-        self._num_candidates = num_candidates
+        self.query_model, self.ranker = query_model, ranker
+        self.towers = TowerSource(index, query_model.item_vectors, num_candidates)
+        self.others = list(sources)
+
+    @property
+    def sources(self) -> list[CandidateSource]:
+        """All of them, the two towers first."""
+        return [self.towers, *self.others]
+
+    @property
+    def num_candidates(self) -> int:
+        """Candidates that the ranker sees at most."""
+        return sum(source.size for source in self.sources)
+
+    def with_index(self, index: TopKIndex) -> "TwoStage":
+        """The same model over another index of the same vectors."""
+        return TwoStage(self.query_model, index, self.ranker, self.towers.size, self.others)
+
+    def request(self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> Request:
+        """The arguments of `recommend` as the sources take them."""
+        return Request(self.query_model(history), history, excluded, buckets)
+
+    def candidates(self, request: Request) -> tuple[Candidates, list[TopKRows]]:
+        """What all sources together return, and what each of them does."""
+        return gather_candidates(self.towers, self.others, request)
 
     def retrieve(self, history: tf.Tensor, excluded: tf.Tensor, k: int) -> TopKRows:
-        """The first stage alone.
+        """The two towers alone.
 
         Args:
             history: `[batch, max_history]` int32, oldest first, right-padded with 0.
             excluded: `[batch, n]` int32, 0 for none.
             k: how many.
         """
-        return self.index.search(self.query_model(history), excluded, k)
+        return self.towers.index.search(self.query_model(history), excluded, k)
 
     def recommend(
         self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor, k: int
@@ -61,14 +89,14 @@ class TwoStage(tf.Module):
         """
         if self.ranker is None:
             raise ValueError("`recommend` needs a ranker, but this model was built without one.")
-        queries = self.query_model(history)
-        found = self.index.search(queries, excluded, self._num_candidates)
+        request = self.request(history, excluded, buckets)
+        found, _ = self.candidates(request)
         # An empty place has the score -inf; the ranker gets a finite one and the place is emptied
         # again.
         scores = tf.where(found.rows > 0, found.scores, 0.0)
         ranked = self.ranker(
             {
-                QUERY: queries,
+                QUERY: request.query,
                 HISTORY: history,
                 BUCKET: buckets,
                 CANDIDATES: found.rows,

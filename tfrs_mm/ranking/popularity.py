@@ -42,6 +42,25 @@ def popularity_table(
     ).astype(np.float32)
 
 
+def popular_lists(table: np.ndarray, size: int) -> np.ndarray:
+    """The items that were taken most in recent buckets, of equal ones those taken most before.
+
+    Args:
+        table: of `popularity_table`.
+        size: how many.
+
+    Returns:
+        `[buckets + 1, size]` int32 rows as of the start of every bucket, best first; 0 behind the
+        last item that had an event.
+    """
+    return _ordered(table, size, (-table[..., 0], -table[..., 1]))
+
+
+def fresh_lists(table: np.ndarray, size: int) -> np.ndarray:
+    """The items whose first event is the latest, as `popular_lists` gives the popular ones."""
+    return _ordered(table, size, (-table[..., 0], table[..., 2]))
+
+
 def bucket_of(times: np.ndarray, time_edges: np.ndarray) -> np.ndarray:
     """The bucket whose start bounds what an event at each time may know.
 
@@ -54,6 +73,14 @@ def bucket_of(times: np.ndarray, time_edges: np.ndarray) -> np.ndarray:
     """
     places = np.searchsorted(time_edges, times, side="right") - 1
     return np.clip(places, 0, len(time_edges) - 1).astype(np.int32)
+
+
+def _ordered(table: np.ndarray, size: int, keys: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Rows of known items by keys, the last of which counts most; ties by row."""
+    known = table[..., 3] > 0
+    order = np.lexsort((*keys, ~known), axis=0)[:size]
+    lists = np.where(np.take_along_axis(known, order, axis=0), order, 0).T.astype(np.int32)
+    return np.pad(lists, [(0, 0), (0, size - lists.shape[1])])
 
 
 def _log_share(counts: np.ndarray) -> np.ndarray:

@@ -55,6 +55,59 @@ class TransitionTables(tf.Module):
         """Numbers that `features` gives for one candidate."""
         return _FEATURES_OF_A_KIND * len(self._kinds)
 
+    def reached(self, kind: int, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Where a history leads to.
+
+        Args:
+            kind: the place of the statistics among `kinds`.
+            history: `[batch, time]` int32, oldest first, right-padded with 0.
+
+        Returns:
+            `[batch, n]` int32 rows, several times where several items lead to one, 0 for none, and
+            `[batch, n]` the share that each gets, halved every `HALF_LIFE` steps back.
+        """
+        neighbours, shares, _ = self._kinds[kind]
+        newest = _newest_first(history, min(NEWEST, history.shape[1]))
+        decay = 0.5 ** (tf.range(newest.shape[1], dtype=tf.float32) / HALF_LIFE)
+        found = tf.where(newest[..., None] > 0, tf.gather(neighbours, newest), 0)
+        share = tf.gather(shares, newest) * decay[:, None]
+        size = newest.shape[1] * neighbours.shape[1]
+        return tf.reshape(found, [-1, size]), tf.reshape(
+            tf.where(found > 0, share, 0.0), [-1, size]
+        )
+
+    def totals(
+        self, kind: int, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The shares that go from a history to each candidate, and those from its last item.
+
+        Args:
+            kind: the place of the statistics among `kinds`.
+            history: `[batch, time]` int32, oldest first, right-padded with 0.
+            candidates: `[batch, k]` int32.
+            own_event: `[batch, k]`, see `features`.
+
+        Returns:
+            Two times `[batch, k]`; the first adds up as `reached` weighs.
+        """
+        newest = _newest_first(history, min(NEWEST, history.shape[1]))
+        neighbours, shares, support = self._kinds[kind]
+        total, last = tf.zeros_like(own_event), None
+        for step in range(newest.shape[1]):
+            items = newest[:, step]
+            equal = tf.gather(neighbours, items)[:, None, :] == candidates[:, :, None]
+            share = tf.reduce_sum(
+                tf.where(equal, tf.gather(shares, items)[:, None, :], 0.0), axis=-1
+            )
+            counted = 2.0 ** (-step / self._half_life) if step < self._window else 0.0
+            own = own_event * counted
+            own = tf.math.divide_no_nan(own, tf.gather(support, items)[:, None])
+            known = (share > 0) & (candidates > 0) & (items > 0)[:, None]
+            share = tf.where(known, tf.maximum(share - own, 0.0), 0.0)
+            total += share * 2.0 ** (-step / HALF_LIFE)
+            last = share if last is None else last
+        return total, last
+
     def features(
         self, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
     ) -> tf.Tensor:
@@ -69,24 +122,9 @@ class TransitionTables(tf.Module):
         Returns:
             `[batch, k, num_features]`.
         """
-        newest = _newest_first(history, min(NEWEST, history.shape[1]))
         columns = []
-        for neighbours, shares, support in self._kinds:
-            total, last = tf.zeros_like(own_event), None
-            for step in range(newest.shape[1]):
-                items = newest[:, step]
-                equal = tf.gather(neighbours, items)[:, None, :] == candidates[:, :, None]
-                share = tf.reduce_sum(
-                    tf.where(equal, tf.gather(shares, items)[:, None, :], 0.0), axis=-1
-                )
-                counted = 2.0 ** (-step / self._half_life) if step < self._window else 0.0
-                own = own_event * counted
-                own = tf.math.divide_no_nan(own, tf.gather(support, items)[:, None])
-                known = (share > 0) & (candidates > 0) & (items > 0)[:, None]
-                share = tf.where(known, tf.maximum(share - own, 0.0), 0.0)
-                total += share * 2.0 ** (-step / HALF_LIFE)
-                last = share if last is None else last
-            columns += [total, last]
+        for kind in range(len(self._kinds)):
+            columns += self.totals(kind, history, candidates, own_event)
         return tf.math.log(tf.stack(columns, axis=-1) + _SMALLEST) - math.log(_SMALLEST)
 
 

@@ -1,5 +1,8 @@
 """Negatives that all queries of a batch share, and the expected count Q of drawing each.
 
+All items: the softmax over the whole corpus, exact and without any correction, where the corpus is
+small enough to be scored at every step.
+
 Mixed negative sampling (Yang et al., Mixed negative sampling for learning two-tower neural networks
 in recommendations, 2020): some come from the batch's own targets, so popular items are drawn often,
 some uniformly from all items with events, so the tail is seen too. Q is the exact one of the
@@ -24,6 +27,29 @@ class Negatives(NamedTuple):
 
     rows: tf.Tensor
     log_q: tf.Tensor
+
+
+class AllItems:
+    """Every item that is a target somewhere, each once, whatever is in the batch."""
+
+    def __init__(self, target_counts: np.ndarray) -> None:
+        """Takes `[items + 1]`, how often each row is a target in training; row 0 is unknown."""
+        self._warm = np.flatnonzero(target_counts > 0).astype(np.int32)
+
+    @property
+    def size(self) -> int:
+        """Negatives of one draw."""
+        return len(self._warm)
+
+    def log_q(self, rows: tf.Tensor) -> tf.Tensor:
+        """0 for each row, any shape: nothing is left to chance."""
+        return tf.zeros(tf.shape(rows))
+
+    def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> Negatives:
+        """The same sample every time; see `MixedNegatives.draw`."""
+        del targets, is_target
+        rows = tf.constant(self._warm)
+        return Negatives(rows, self.log_q(rows))
 
 
 class MixedNegatives:

@@ -14,7 +14,7 @@ from tfrs_mm.losses import (
     same_item,
     sampled_softmax,
 )
-from tfrs_mm.retrieval.negatives import MixedNegatives, Negatives
+from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives, Negatives
 from tfrs_mm.schema import Schema
 from tfrs_mm.towers import (
     Alignment,
@@ -42,7 +42,7 @@ class TwoTowerModel(tfrs.Model):
         item_tower: ItemTower,
         user_tower: UserTower,
         tables: ItemTables,
-        negatives: MixedNegatives,
+        negatives: MixedNegatives | AllItems,
         temperature: float,
         log_q_correction: bool = True,
         remove_accidental_hits: bool = True,
@@ -117,9 +117,7 @@ class TwoTowerModel(tfrs.Model):
         if self._agreement > 0:
             parts = self.item_tower.parts(self._tables.gather(flat_rows))
             decided = self.item_tower.split(tf.reshape(queries, [-1, dim]))
-            mean += self._agreement * disagreement(
-                decided, parts.projected, parts.present, flat_is_target
-            )
+            mean += self._agreement * disagreement(decided, parts, flat_is_target)
         return mean / tf.distribute.get_strategy().num_replicas_in_sync
 
     def aligned(self, rows: tf.Tensor) -> tf.Tensor:
@@ -142,7 +140,9 @@ class TwoTowerModel(tfrs.Model):
         The expected counts of all items grow by the same factor, which a softmax does not see.
         """
         context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        alone = context is None or context.num_replicas_in_sync == 1
+        # All items are the same ones on every replica.
+        if alone or isinstance(self._negatives, AllItems):
             return drawn, vectors
         gathered = Negatives(*(context.all_gather(part, axis=0) for part in drawn))
         return gathered, context.all_gather(vectors, axis=0)
@@ -211,22 +211,11 @@ def build_two_tower(
         normalize=normalize,
         name="user_tower",
     )
-    places = (
-        settings.batch_size
-        // tf.distribute.get_strategy().num_replicas_in_sync
-        * (schema.max_history + 1)
-    )
-    negatives = MixedNegatives(
-        target_counts,
-        in_batch=min(settings.in_batch_negatives, places),
-        uniform=settings.uniform_negatives,
-        seed=seed,
-    )
     model = TwoTowerModel(
         item_tower,
         user_tower,
         tables,
-        negatives,
+        _negatives(config, schema, target_counts),
         temperature=settings.temperature,
         log_q_correction=settings.log_q_correction,
         remove_accidental_hits=settings.remove_accidental_hits,
@@ -239,3 +228,22 @@ def build_two_tower(
     if model.alignment is not None:
         model.aligned(tf.range(2))
     return model
+
+
+def _negatives(
+    config: Config, schema: Schema, target_counts: np.ndarray
+) -> MixedNegatives | AllItems:
+    settings = config.retrieval
+    if settings.negatives == "all":
+        return AllItems(target_counts)
+    places = (
+        settings.batch_size
+        // tf.distribute.get_strategy().num_replicas_in_sync
+        * (schema.max_history + 1)
+    )
+    return MixedNegatives(
+        target_counts,
+        in_batch=min(settings.in_batch_negatives, places),
+        uniform=settings.uniform_negatives,
+        seed=config.training.seed,
+    )

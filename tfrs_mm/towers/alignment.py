@@ -163,24 +163,21 @@ def build_alignment(settings: AlignmentConfig, num_modalities: int) -> Alignment
     )
 
 
-def disagreement(
-    queries: tf.Tensor, projected: tf.Tensor, present: tf.Tensor, is_target: tf.Tensor
-) -> tf.Tensor:
+def disagreement(queries: tf.Tensor, targets: ItemParts, is_target: tf.Tensor) -> tf.Tensor:
     """How far the modalities of targets are from deciding alike; see `losses.agreement_penalty`.
 
     The decision of a modality is the cosine of its projection and the query's part that meets it.
 
     Args:
         queries: `[n, modality or 1, width]`, see `Fusion.split`.
-        projected: `[n, modality, width]`, of each query's target.
-        present: `[n, modality]` bool.
-        is_target: `[n]` bool.
+        targets: the `[n]` items that the queries should find.
+        is_target: `[n]` bool; places that are no target are to be False.
 
     Returns:
         A scalar.
     """
-    present &= is_target[:, None]
-    projected = tf.where(present[..., None], projected, 0.0)
+    present = targets.present & is_target[:, None]
+    projected = tf.where(present[..., None], targets.projected, 0.0)
     decisions = tf.reduce_sum(
         tf.math.l2_normalize(queries, axis=-1) * tf.math.l2_normalize(projected, axis=-1), axis=-1
     )

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.policy import TwoStage
+from tfrs_mm.policy import TwoStage, would_return
 from tfrs_mm.progress import Progress
 from tfrs_mm.ranking import bucket_of
 
@@ -59,7 +59,6 @@ def mine_examples(
     windows: dict[str, np.ndarray],
     time_edges: np.ndarray,
     warm: np.ndarray,
-    num_candidates: int,
     num_negatives: int,
     limit: int,
     batch_size: int,
@@ -80,8 +79,7 @@ def mine_examples(
         windows: of `read_windows`.
         time_edges: `[buckets + 1]` of the item counts.
         warm: `[items + 1]` bool, items with a training event.
-        num_candidates: fetched for each positive.
-        num_negatives: drawn of these.
+        num_negatives: drawn of the candidates of each positive.
         limit: positives at most, the newest.
         batch_size: positives at a time.
         half_life_days: age that halves an event's weight in item-to-item statistics; 0 for none.
@@ -96,11 +94,21 @@ def mine_examples(
     newest = windows["history/time"].max()
 
     @tf.function
-    def ask(history: tf.Tensor, excluded: tf.Tensor, positive: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        queries = model.query_model(history)
-        found = model.index.search(queries, excluded, num_candidates)
-        vectors = tf.gather(model.query_model.item_vectors, positive)
-        return queries, found.rows, found.scores, tf.reduce_sum(queries * vectors, axis=-1)
+    def ask(
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        positive: tf.Tensor,
+        own_event: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
+        request = model.request(history, excluded, buckets)
+        found, by_source = model.candidates(request)
+        scores = [s.score(request, positive, own_event) for s in model.sources]
+        returned = [would_return(*pair) for pair in zip(by_source, scores, strict=True)]
+        return (
+            request.query, found.rows, found.scores, scores[0][:, 0],
+            tf.reduce_any(tf.concat(returned, axis=1), axis=1),
+        )  # fmt: skip
 
     parts = []
     with Progress("mine negatives", total=len(places), unit="positives") as progress:
@@ -109,34 +117,34 @@ def mine_examples(
             size = len(chosen)
             history = np.zeros((batch_size, max_history), np.int32)
             excluded = np.zeros((batch_size, width), np.int32)
-            positive = np.zeros(batch_size, np.int32)
+            positive = np.zeros((batch_size, 1), np.int32)
             times = np.zeros(batch_size, np.int64)
-            ages = np.zeros(batch_size)
+            ages = np.zeros(batch_size, np.int64)
             for i, (window, place) in enumerate(chosen):
                 history[i, :place] = windows["history/item"][window, :place]
-                positive[i] = windows["history/item"][window, place]
+                positive[i, 0] = windows["history/item"][window, place]
                 times[i] = windows["history/time"][window, place - 1]
                 ages[i] = newest - windows["history/time"][window, place]
                 rows = had[int(windows["user"][window])]
                 excluded[i, : len(rows)] = rows
-            queries, rows, scores, positive_scores = (
-                tensor.numpy()[:size] for tensor in ask(history, excluded, positive)
+            # The last edge is an event's own time; an event may not know its own bucket.
+            buckets = np.minimum(bucket_of(times, time_edges), len(time_edges) - 2)
+            own = _decayed(ages / _SECONDS_PER_DAY, half_life_days).astype(np.float32)[:, None]
+            queries, rows, scores, positive_scores, returned = (
+                tensor.numpy()[:size] for tensor in ask(history, excluded, buckets, positive, own)
             )
-            # An empty place has the score -inf: with one of those, everything was returned.
-            returned = positive_scores >= scores[:, -1]
             rows = np.where(warm[rows], rows, 0)
             drawn = _draw(rows, num_negatives, generator)
             scores = np.take_along_axis(scores, drawn, axis=1)
             rows = np.take_along_axis(rows, drawn, axis=1)
             scores = np.where(rows > 0, scores, 0)
             own_event = np.zeros((size, 1 + rows.shape[1]), np.float32)
-            own_event[:, 0] = _decayed(ages[:size] / _SECONDS_PER_DAY, half_life_days)
+            own_event[:, :1] = own[:size]
             columns = (
                 queries,
                 history[:size],
-                # The last edge is an event's own time; an event may not know its own bucket.
-                np.minimum(bucket_of(times[:size], time_edges), len(time_edges) - 2),
-                np.concatenate([positive[:size, None], rows], axis=1),
+                buckets[:size],
+                np.concatenate([positive[:size], rows], axis=1),
                 np.concatenate([positive_scores[:, None], scores], axis=1),
                 own_event,
             )

@@ -25,6 +25,7 @@ from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
 from tfrs_mm.training.mining import RankingExamples, mine_examples
 from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
+from tfrs_mm.training.sources import make_sources
 from tfrs_mm.training.validation import Validation, ranking_function
 
 _ADAPT_EXAMPLES = 512
@@ -93,12 +94,13 @@ def train_ranking(
             "it. Give more interactions, or another `ranking.holdout` than "
             f"{settings.holdout}."
         )
+    of_towers = min(settings.candidates, knowledge.schema.num_items)
+    sources = make_sources(knowledge, config, tables)
     examples = mine_examples(
-        TwoStage(query_model, index, None, settings.candidates),
+        TwoStage(query_model, index, None, of_towers, sources),
         windows,
         knowledge.counts.time_edges,
         knowledge.warm,
-        num_candidates=min(settings.candidates, knowledge.schema.num_items),
         num_negatives=settings.negatives,
         limit=settings.max_examples,
         batch_size=config.training.evaluation_batch,
@@ -117,7 +119,8 @@ def train_ranking(
     optimizer.build(ranker.trainable_variables)
     ranker.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
 
-    recommend = ranking_function(TwoStage(query_model, index, ranker, settings.candidates), k=10)
+    two_stage = TwoStage(query_model, index, ranker, settings.candidates, sources)
+    recommend = ranking_function(two_stage, k=10)
     validation = Validation(
         read_queries(knowledge.data_dir, knowledge.schema, "valid"),
         knowledge.counts.time_edges,

@@ -31,6 +31,7 @@ from tfrs_mm.training.retrieval import (
     corpus_vectors,
     make_item_tables,
 )
+from tfrs_mm.training.sources import make_sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,12 +95,15 @@ def load_run(
     if without:
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
     query_model = QueryModel(two_tower.user_tower, item_vectors)
-    ranker = build_ranker(
-        config, knowledge.schema, make_ranking_tables(knowledge, item_vectors, values)
-    )
+    ranking_tables = make_ranking_tables(knowledge, item_vectors, values)
+    ranker = build_ranker(config, knowledge.schema, ranking_tables)
     _restore(ranker, run_dir / "ranking" / "weights")
     model = TwoStage(
-        query_model, ExactIndex(query_model.item_vectors), ranker, config.ranking.candidates
+        query_model,
+        ExactIndex(query_model.item_vectors),
+        ranker,
+        config.ranking.candidates,
+        make_sources(knowledge, config, ranking_tables),
     )
     return Run(run_dir, manifest["fingerprint"], config, knowledge, item_vectors, values, model)
 

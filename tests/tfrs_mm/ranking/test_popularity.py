@@ -1,6 +1,6 @@
 import numpy as np
 
-from tfrs_mm.ranking import bucket_of, popularity_table
+from tfrs_mm.ranking import bucket_of, fresh_lists, popular_lists, popularity_table
 
 
 def test_an_event_knows_only_the_buckets_before_its_own():
@@ -50,3 +50,13 @@ def test_a_time_before_1970_is_a_time_like_any_other():
 def test_a_time_at_an_edge_belongs_to_the_bucket_that_starts_there():
     edges = np.array([0, 10, 20])
     assert bucket_of(np.array([-5, 0, 9, 10, 19, 20, 99]), edges).tolist() == [0, 0, 0, 1, 1, 2, 2]
+
+
+def test_lists_of_popular_and_fresh_items_know_the_past_only():
+    # Rows 1 to 3: row 1 was taken 3 times in bucket 0, row 2 once there and twice in bucket 1, row
+    # 3 never.
+    counts = np.array([[0, 0], [3, 0], [1, 2], [0, 0]])
+    table = popularity_table(counts, np.array([0, 10, 20]), np.array([-1, 2, 5, -1]))
+    assert popular_lists(table, 3).tolist() == [[0, 0, 0], [1, 2, 0], [2, 1, 0]]
+    assert fresh_lists(table, 2).tolist() == [[0, 0], [2, 1], [2, 1]]
+    assert popular_lists(table, 6).shape == (3, 6)

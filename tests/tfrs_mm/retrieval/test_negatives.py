@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.retrieval import MixedNegatives
+from tfrs_mm.retrieval import AllItems, MixedNegatives
 
 
 def test_q_is_the_expected_count_of_the_mixture():
@@ -39,3 +39,10 @@ def test_uniform_draws_reach_every_item_with_events_and_no_other():
     negatives = MixedNegatives(np.array([0, 5, 0, 1, 2]), in_batch=1, uniform=400, seed=0)
     rows = negatives.draw(tf.constant([1], tf.int32), tf.constant([True])).rows.numpy()[1:]
     assert set(rows.tolist()) == {1, 3, 4}
+
+
+def test_all_items_with_events_compete_once_whatever_is_in_the_batch():
+    negatives = AllItems(np.array([0, 5, 0, 1]))
+    drawn = negatives.draw(tf.constant([3, 3], tf.int32), tf.constant([True, False]))
+    assert drawn.rows.numpy().tolist() == [1, 3] and negatives.size == 2
+    assert drawn.log_q.numpy().tolist() == [0, 0]

@@ -59,6 +59,23 @@ def test_padding_is_neither_target_nor_negative():
     assert float(model.compute_loss({k: tf.constant(v) for k, v in batch.items()})) > 0.5
 
 
+def test_the_softmax_over_all_items_is_that_of_numpy():
+    model = make_model(retrieval__negatives="all")
+    batch = make_batch(4)
+    rows, is_target = batch["history/item"], batch["is_target"]
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
+    queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    losses = []
+    for window, of, places in zip(rows, queries, is_target, strict=True):
+        for target, query in zip(window[places], of[places], strict=True):
+            # All items but the unknown one and the others of the window.
+            rivals = [r for r in range(1, NUM_ITEMS + 1) if r == target or r not in window]
+            logits = vectors[rivals] @ query / 0.07
+            losses.append(np.log(np.exp(logits).sum()) - vectors[target] @ query / 0.07)
+    loss = model.compute_loss({k: tf.constant(v) for k, v in batch.items()})
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+
+
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)

@@ -80,7 +80,8 @@ def test_modalities_disagree_by_the_variance_of_their_cosines_with_the_query():
     queries = tf.constant([[[2.0, 0.0]], [[0.0, 1.0]], [[0.0, 1.0]]])
     projected = tf.constant([[[3.0, 0.0], [0.0, 5.0]]] * 3)
     present = tf.constant([[True, True], [True, False], [True, True]])
+    targets = make_parts()._replace(projected=projected, present=present)
     compiled = tf.function(disagreement, jit_compile=True)
-    result = compiled(queries, projected, present, tf.constant([True, True, False]))
+    result = compiled(queries, targets, tf.constant([True, True, False]))
     # the first decides 1 and 0: variance 1/4; the second has one decision, the third is no target
     np.testing.assert_allclose(result, 0.25, atol=1e-6)

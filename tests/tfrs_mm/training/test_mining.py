@@ -34,12 +34,12 @@ def make_windows():
     }
 
 
-def mine(**changes):
+def mine(num_candidates=12, **changes):
     vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float32)
     query_model = MeanQuery(vectors)
-    model = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 12)
+    model = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, num_candidates)
     settings = {
-        "num_candidates": 12, "num_negatives": 3, "limit": 100, "batch_size": 4, "seed": 1,
+        "num_negatives": 3, "limit": 100, "batch_size": 4, "seed": 1,
         "half_life_days": 0.0,
         "time_edges": np.array([0, 15, 25, 61]), "warm": np.arange(13) > 0,
     } | changes  # fmt: skip
