@@ -19,6 +19,7 @@ from typing import Any, Literal
 from tfrs_mm.artefacts import fingerprint_of
 from tfrs_mm.errors import UserError
 from tfrs_mm.settings import (
+    AlignmentConfig,
     DataConfig,
     EncoderConfig,
     EncodersConfig,
@@ -33,9 +34,9 @@ from tfrs_mm.settings import (
 from tfrs_mm.settings_checks import illegal_values
 
 __all__ = [
-    "Config", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig", "FusionConfig",
-    "IndexConfig", "RankingConfig", "RetrievalConfig", "SourcesConfig", "TrainingConfig",
-    "config_from_dict", "load_config",
+    "AlignmentConfig", "Config", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig",
+    "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig", "SourcesConfig",
+    "TrainingConfig", "config_from_dict", "load_config",
 ]  # fmt: skip
 
 PRESETS_DIR = pathlib.Path(__file__).parent / "presets"
@@ -48,6 +49,7 @@ class Config:
     data: DataConfig = DataConfig()
     encoders: EncodersConfig = EncodersConfig()
     fusion: FusionConfig = FusionConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     index: IndexConfig = IndexConfig()
     sources: SourcesConfig = SourcesConfig()

@@ -4,11 +4,12 @@ import dataclasses
 from typing import Literal
 
 from tfrs_mm.data_settings import AnomalyRule, DataConfig
+from tfrs_mm.fusion_settings import AlignmentConfig, FusionConfig
 
 __all__ = [
-    "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig", "FusionConfig",
-    "IndexConfig", "RankingConfig", "RetrievalConfig", "SourcesConfig",
-    "TrainingConfig",
+    "AlignmentConfig", "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig",
+    "ExportConfig", "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig",
+    "SourcesConfig", "TrainingConfig",
 ]  # fmt: skip
 
 
@@ -84,21 +85,6 @@ class EncodersConfig:
     near_duplicate_cosine: float = 0.98  # of the embeddings of two items that are all but the same
     # Among so many different embeddings near duplicates are found exactly, among more by hashing.
     exact_near_duplicates: int = 20_000
-
-
-@dataclasses.dataclass(frozen=True)
-class FusionConfig:
-    """How an item's modalities become one vector."""
-
-    kind: Literal["concat", "gated"] = "gated"
-    reduced_dim: int = 128  # of each modality's stored embedding, by PCA
-    # Of each modality's vector, which has length 1 on average; with a larger one content learns
-    # faster than ids, which suits catalogues where few interactions meet much content.
-    content_scale: float = 1.0
-    modality_dropout: float = 0.1
-    id_dropout: float = (
-        0.1  # share of items whose id is hidden in training, so that content carries cold ones
-    )
 
 
 @dataclasses.dataclass(frozen=True)

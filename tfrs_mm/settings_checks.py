@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrs_mm import encoder_settings
 from tfrs_mm.data_checks import data_faults
-from tfrs_mm.settings import EncoderConfig, EncodersConfig
+from tfrs_mm.settings import AlignmentConfig, EncoderConfig, EncodersConfig
 
 if TYPE_CHECKING:
     from tfrs_mm.config import Config
@@ -23,6 +23,7 @@ def illegal_values(config: "Config") -> list[str]:
 
     retrieval, ranking = config.retrieval, config.ranking
     for name, value in {
+        "fusion.heads": config.fusion.heads,
         "fusion.reduced_dim": config.fusion.reduced_dim,
         "retrieval.dim": retrieval.dim,
         "retrieval.layers": retrieval.layers,
@@ -68,6 +69,9 @@ def illegal_values(config: "Config") -> list[str]:
         retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate
     )
     demand(ranking.learning_rate > 0, "ranking.learning_rate", "above 0", ranking.learning_rate)
+    ridge = config.fusion.imputation_ridge
+    demand(0 < ridge < math.inf, "fusion.imputation_ridge", "above 0, and finite", ridge)
+    faults += _alignment_faults(config.alignment)
     negatives = retrieval.uniform_negatives
     demand(negatives >= 0, "retrieval.uniform_negatives", "0 or more", negatives)
     if retrieval.heads >= 1:
@@ -77,6 +81,13 @@ def illegal_values(config: "Config") -> list[str]:
             f"a multiple of retrieval.heads ({retrieval.heads})",
             retrieval.dim,
         )
+    if config.fusion.kind == "attention" and config.fusion.heads >= 1:
+        demand(
+            retrieval.dim % config.fusion.heads == 0,
+            "retrieval.dim",
+            f"a multiple of fusion.heads ({config.fusion.heads})",
+            retrieval.dim,
+        )
     demand(
         config.export.k <= ranking.candidates,
         "export.k",
@@ -84,6 +95,24 @@ def illegal_values(config: "Config") -> list[str]:
         config.export.k,
     )
     return faults
+
+
+def _alignment_faults(alignment: AlignmentConfig) -> list[str]:
+    """One line for each entry of the section `alignment` that makes no sense."""
+    rules = {
+        "weight": (0 <= alignment.weight < math.inf, "0 or more, and finite"),
+        "temperature": (alignment.temperature > 0, "above 0"),
+        "agreement": (0 <= alignment.agreement < math.inf, "0 or more, and finite"),
+        "behaviour": (
+            alignment.kind == "none" or alignment.modalities or alignment.behaviour,
+            "true where alignment.modalities is false, for there to be pairs",
+        ),
+    }
+    return [
+        f"alignment.{name}: must be {rule}, received {getattr(alignment, name)!r}"
+        for name, (holds, rule) in rules.items()
+        if not holds
+    ]
 
 
 def _encoder_faults(encoders: EncodersConfig) -> list[str]:

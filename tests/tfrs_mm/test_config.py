@@ -155,3 +155,25 @@ def test_spans_of_time_are_checked():
 def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
     with pytest.raises(UserError, match=rf"data\.{fault}"):
         Config().with_overrides({f"data.{name}": value for name, value in overrides.items()})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fault"),
+    [
+        ({"fusion.kind": "attention", "fusion.heads": 5}, r"retrieval.dim: must be a multiple"),
+        ({"fusion.heads": 0}, "fusion.heads: must be at least 1, received 0"),
+        ({"fusion.imputation_ridge": 0}, "fusion.imputation_ridge: must be above 0, and finite"),
+        ({"alignment.kind": "clip"}, "alignment.kind: must be one of 'none', 'infonce'"),
+        ({"alignment.weight": -1}, "alignment.weight: must be 0 or more, and finite"),
+        ({"alignment.temperature": 0}, "alignment.temperature: must be above 0"),
+        ({"alignment.agreement": -1}, "alignment.agreement: must be 0 or more, and finite"),
+        (
+            {"alignment.kind": "cosine", "alignment.modalities": False,
+             "alignment.behaviour": False},
+            "alignment.behaviour: must be true where alignment.modalities is false",
+        ),
+    ],
+)  # fmt: skip
+def test_fusion_and_alignment_that_make_no_sense_are_refused(overrides, fault):
+    with pytest.raises(UserError, match=fault):
+        Config().with_overrides(overrides)

@@ -1,5 +1,20 @@
 """Losses as plain functions of tensors; none of them knows a model."""
 
-from tfrs_mm.losses.sampled_softmax import any_of, correct_for_sampling, same_item, sampled_softmax
+from tfrs_mm.losses.contrastive import (
+    agreement_penalty,
+    cosine_distance,
+    info_nce,
+    pairwise_sigmoid,
+)
+from tfrs_mm.losses.sampled_softmax import (
+    any_of,
+    correct_for_sampling,
+    first_of_each,
+    same_item,
+    sampled_softmax,
+)
 
-__all__ = ["any_of", "correct_for_sampling", "same_item", "sampled_softmax"]
+__all__ = [
+    "agreement_penalty", "any_of", "correct_for_sampling", "cosine_distance",
+    "first_of_each", "info_nce", "pairwise_sigmoid", "same_item", "sampled_softmax",
+]  # fmt: skip

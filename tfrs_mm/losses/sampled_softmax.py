@@ -65,3 +65,17 @@ def any_of(histories: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         `[batch, candidates]` bool.
     """
     return tf.reduce_any(tf.equal(histories[:, :, None], rows[None, None, :]), axis=1)
+
+
+def first_of_each(rows: tf.Tensor) -> tf.Tensor:
+    """The places of a list that name every item once, of static size.
+
+    Args:
+        rows: `[n]` integer; 0 and below is no item.
+
+    Returns:
+        `[n]` bool.
+    """
+    places = tf.range(tf.shape(rows)[0])
+    earlier = places[None, :] < places[:, None]
+    return (rows > 0) & ~tf.reduce_any(same_item(rows, rows) & earlier, axis=1)

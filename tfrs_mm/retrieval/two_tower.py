@@ -3,15 +3,24 @@
 import functools
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from tfrs_mm.config import Config
-from tfrs_mm.losses import any_of, correct_for_sampling, same_item, sampled_softmax
+from tfrs_mm.losses import (
+    any_of,
+    correct_for_sampling,
+    first_of_each,
+    same_item,
+    sampled_softmax,
+)
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives, Negatives
-from tfrs_mm.schema import Schema
-from tfrs_mm.towers import ItemTables, ItemTower, UserTower, last_place
+from tfrs_mm.towers import (
+    Alignment,
+    ItemTables,
+    ItemTower,
+    UserTower,
+    disagreement,
+)
 
 HISTORY = "history/item"
 IS_TARGET = "is_target"
@@ -35,6 +44,8 @@ class TwoTowerModel(tfrs.Model):
         remove_accidental_hits: bool = True,
         mask_history: bool = True,
         lengths: Sequence[int] = (),
+        alignment: Alignment | None = None,
+        agreement: float = 0.0,
     ) -> None:
         super().__init__()
         self.item_tower, self.user_tower = item_tower, user_tower
@@ -44,6 +55,7 @@ class TwoTowerModel(tfrs.Model):
         self._remove_accidental_hits = remove_accidental_hits
         self._mask_history = mask_history
         self._lengths = tuple(lengths)
+        self.alignment, self._agreement = alignment, agreement
 
     def item_vectors(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`[n]` integer rows to `[n, dim]`."""
@@ -112,7 +124,19 @@ class TwoTowerModel(tfrs.Model):
             tf.reshape(allowed, [-1, size]),
         )
         weights = tf.cast(flat_is_target, losses.dtype)
-        return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
+        mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
+        if self.alignment is not None:
+            mean += self.aligned(drawn.rows)
+        if self._agreement > 0:
+            parts = self.item_tower.parts(self._tables.gather(flat_rows))
+            decided = self.item_tower.split(tf.reshape(queries, [-1, dim]))
+            mean += self._agreement * disagreement(decided, parts, flat_is_target)
+        return mean
+
+    def aligned(self, rows: tf.Tensor) -> tf.Tensor:
+        """The loss of alignment over the distinct items among `rows`, `[n]` integer."""
+        parts = self.item_tower.parts(self._tables.gather(tf.maximum(rows, 0)))
+        return self.alignment(parts, first_of_each(rows))
 
     def _vectors_of(self, rows: tf.Tensor, training: bool) -> tf.Tensor:
         """Vectors of `rows`; a corpus smaller than the batch is computed once and gathered from."""
@@ -135,92 +159,3 @@ class TwoTowerModel(tfrs.Model):
             return drawn, vectors
         gathered = Negatives(*(context.all_gather(part, axis=0) for part in drawn))
         return gathered, context.all_gather(vectors, axis=0)
-
-
-class QueryModel(tf.Module):
-    """Histories of item rows to query vectors, over a fixed table of item vectors."""
-
-    def __init__(self, user_tower: UserTower, item_vectors: tf.Tensor | np.ndarray) -> None:
-        super().__init__()
-        self._user_tower = user_tower
-        self.item_vectors = tf.Variable(item_vectors, trainable=False, name="item_vectors")
-
-    def __call__(self, history: tf.Tensor) -> tf.Tensor:
-        """Query vectors after the whole of each history.
-
-        Args:
-            history: `[batch, max_history]` int32, oldest first, right-padded with 0.
-
-        Returns:
-            `[batch, dim]`.
-        """
-        lengths = tf.reduce_sum(tf.cast(history > 0, tf.int32), axis=1)
-        queries = self._user_tower(tf.gather(self.item_vectors, history), training=False)
-        return last_place(queries, lengths)
-
-    def every_place(self, history: tf.Tensor) -> tf.Tensor:
-        """`[batch, time]` rows to `[batch, time + 1, dim]`: queries before and after each item."""
-        return self._user_tower(tf.gather(self.item_vectors, history), training=False)
-
-
-def build_two_tower(
-    config: Config, schema: Schema, tables: ItemTables, target_counts: np.ndarray
-) -> TwoTowerModel:
-    """The one place that makes a two-tower model out of a configuration; its weights are built.
-
-    Args:
-        config: the whole tree.
-        schema: of the data folder.
-        tables: what is known of every item.
-        target_counts: `[items + 1]`, how often each row is a target in training.
-    """
-    settings, seed = config.retrieval, config.training.seed
-    normalize = settings.similarity == "cosine"
-    item_tower = ItemTower(
-        num_rows=schema.num_items + 1,
-        dim=settings.dim,
-        fusion=config.fusion.kind,
-        modality_dropout=config.fusion.modality_dropout,
-        id_dropout=config.fusion.id_dropout,
-        categories={feature.name: feature.size for feature in schema.categories},
-        normalize=normalize,
-        seed=seed,
-        dropout=settings.dropout,
-        content_scale=config.fusion.content_scale,
-        name="item_tower",
-    )
-    user_tower = UserTower(
-        dim=settings.dim,
-        layers=settings.layers,
-        heads=settings.heads,
-        max_history=schema.max_history,
-        dropout=settings.dropout,
-        normalize=normalize,
-        name="user_tower",
-    )
-    model = TwoTowerModel(
-        item_tower,
-        user_tower,
-        tables,
-        _negatives(config, target_counts),
-        temperature=settings.temperature,
-        log_q_correction=settings.log_q_correction,
-        remove_accidental_hits=settings.remove_accidental_hits,
-        mask_history=settings.mask_history,
-        lengths=settings.lengths,
-    )
-    vectors = model.item_vectors(tf.range(2))
-    user_tower(tf.zeros([1, schema.max_history, vectors.shape[-1]]))
-    return model
-
-
-def _negatives(config: Config, target_counts: np.ndarray) -> MixedNegatives | AllItems:
-    settings = config.retrieval
-    if settings.negatives == "all":
-        return AllItems(target_counts)
-    return MixedNegatives(
-        target_counts,
-        in_batch=settings.in_batch_negatives,
-        uniform=settings.uniform_negatives,
-        seed=config.training.seed,
-    )

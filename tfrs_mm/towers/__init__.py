@@ -1,6 +1,10 @@
 """The two towers: what is known of an item, and a user's history, as vectors of one space."""
 
-from tfrs_mm.towers.item import ItemTables, ItemTower
+from tfrs_mm.towers.alignment import ALIGNMENTS, Alignment, build_alignment, disagreement
+from tfrs_mm.towers.item import ItemParts, ItemTables, ItemTower
 from tfrs_mm.towers.user import UserTower, last_place
 
-__all__ = ["ItemTables", "ItemTower", "UserTower", "last_place"]
+__all__ = [
+    "ALIGNMENTS", "Alignment", "ItemParts", "ItemTables", "ItemTower", "UserTower",
+    "build_alignment", "disagreement", "last_place",
+]  # fmt: skip

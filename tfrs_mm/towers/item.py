@@ -1,11 +1,12 @@
 """The item (candidate) tower, shared by the corpus and by the histories of users."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.fusion import FUSIONS, ModalityBatch, ModalityDropout
+from tfrs_mm.fusion import COMPLETIONS, FUSIONS, ImputedMissing, ModalityBatch, ModalityDropout
 from tfrs_mm.towers.tabular import CategoryEmbedding, IdEmbedding
 
 ITEM = "item"
@@ -49,8 +50,28 @@ class ItemTables:
         return {name: tf.gather(table, rows) for name, table in self._tables.items()}
 
 
+class ItemParts(NamedTuple):
+    """What of each item a loss can align.
+
+    Attributes:
+        projected: `[n, modality, width]`, see `Fusion.project`; no meaning where absent.
+        present: `[n, modality]` bool.
+        behaviour: `[n, modality or 1, width]`, the id's vector as `Fusion.split` divides it.
+        known: `[n]` bool, items whose id is trained.
+    """
+
+    projected: tf.Tensor
+    present: tf.Tensor
+    behaviour: tf.Tensor
+    known: tf.Tensor
+
+
 class ItemTower(tf.keras.layers.Layer):
-    """Id, modalities and categories as one vector: their sum, and a small correction to it."""
+    """Id, modalities and categories as one vector: their sum, and a small correction to it.
+
+    Where the fusion is one of decisions there is no correction, which would mix the modalities'
+    parts: up to its length the vector is the sum, and a score the sum of their scores.
+    """
 
     def __init__(
         self,
@@ -64,6 +85,8 @@ class ItemTower(tf.keras.layers.Layer):
         seed: int,
         dropout: float = 0.0,
         content_scale: float = 1.0,
+        fusion_options: Mapping[str, int] | None = None,
+        missing: str = "none",
         **kwargs: object,
     ) -> None:
         """Builds the tower.
@@ -79,6 +102,8 @@ class ItemTower(tf.keras.layers.Layer):
             seed: of the hiding.
             dropout: inside the correction.
             content_scale: what modalities are multiplied by before they are fused.
+            fusion_options: what the fusion takes besides `dim`, such as `heads`.
+            missing: a name of `COMPLETIONS`, or `none`.
             **kwargs: Keras's own.
         """
         super().__init__(**kwargs)
@@ -87,11 +112,14 @@ class ItemTower(tf.keras.layers.Layer):
             "modality_dropout": modality_dropout, "id_dropout": id_dropout,
             "categories": dict(categories), "normalize": normalize, "seed": seed,
             "dropout": dropout, "content_scale": content_scale,
+            "fusion_options": dict(fusion_options or {}), "missing": missing,
         }  # fmt: skip
         self._normalize, self._content_scale = normalize, content_scale
         self._id = IdEmbedding(num_rows, dim, id_dropout, seed)
         self._modality_dropout = ModalityDropout(modality_dropout, seed + 1)
-        self._fusion = FUSIONS[fusion](dim)
+        self._fusion = FUSIONS[fusion](dim, **self._settings["fusion_options"])
+        stands = missing == "none" or (missing == "learned" and self._fusion.learns_missing)
+        self._complete = None if stands else COMPLETIONS[missing]()
         self._categories = {name: CategoryEmbedding(size, dim) for name, size in categories.items()}
         self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
         self._widen = tf.keras.layers.Dense(2 * dim, activation="gelu")
@@ -113,13 +141,32 @@ class ItemTower(tf.keras.layers.Layer):
         vector = self._id(inputs[ITEM], training=training)
         if inputs[VALUES].shape[1]:
             present = self._modality_dropout(inputs[PRESENT], training=training)
-            values = inputs[VALUES] * self._content_scale
-            vector += self._fusion(ModalityBatch(values, present))
+            batch = ModalityBatch(inputs[VALUES], present)
+            if self._complete is not None:
+                batch = self._complete(batch)
+            scaled = batch._replace(values=batch.values * self._content_scale)
+            vector += self._fusion(scaled, behaviour=vector)
         for name, embed in self._categories.items():
             vector += embed(inputs[name])
-        correction = self._narrow(self._dropout(self._widen(self._norm(vector)), training=training))
-        vector += correction
+        if not self._fusion.decision_level:
+            widened = self._widen(self._norm(vector))
+            vector += self._narrow(self._dropout(widened, training=training))
         return tf.math.l2_normalize(vector, axis=-1) if self._normalize else vector
+
+    def adapt(self, values: np.ndarray, present: np.ndarray, ridge: float) -> None:
+        """Fits what imputes missing modalities, if anything does; see `ImputedMissing.fit`."""
+        if isinstance(self._complete, ImputedMissing):
+            self._complete.fit(values, present, ridge)
+
+    def parts(self, inputs: Mapping[str, tf.Tensor]) -> ItemParts:
+        """Each modality and the id on their own, nothing hidden; inputs as for a call."""
+        batch = ModalityBatch(inputs[VALUES] * self._content_scale, inputs[PRESENT])
+        ids = self._fusion.split(self._id(inputs[ITEM]))
+        return ItemParts(self._fusion.project(batch), batch.present, ids, inputs[ITEM] > 0)
+
+    def split(self, vectors: tf.Tensor) -> tf.Tensor:
+        """The part of each vector, `[..., dim]`, that meets a modality; see `Fusion.split`."""
+        return self._fusion.split(vectors)
 
     def get_config(self) -> dict[str, object]:
         return super().get_config() | self._settings

@@ -113,6 +113,7 @@ def train_retrieval(
         model = build_two_tower(
             config, schema, make_item_tables(knowledge, values, target_counts), target_counts
         )
+        model.item_tower.adapt(values, knowledge.catalogue.present, config.fusion.imputation_ridge)
         optimizer = make_optimizer(
             settings.learning_rate, settings.weight_decay, settings.average_decay
         )

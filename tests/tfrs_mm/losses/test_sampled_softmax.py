@@ -3,7 +3,13 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.losses import any_of, correct_for_sampling, same_item, sampled_softmax
+from tfrs_mm.losses import (
+    any_of,
+    correct_for_sampling,
+    first_of_each,
+    same_item,
+    sampled_softmax,
+)
 
 
 def test_log_q_lifts_the_rare_candidate():
@@ -56,6 +62,11 @@ def test_accidental_hits_are_found_by_row():
 def test_a_users_own_items_are_found_in_the_candidates():
     found = any_of(tf.constant([[1, 2, 0], [5, 0, 0]]), tf.constant([2, 5, 6]))
     assert found.numpy().tolist() == [[True, False, False], [False, True, False]]
+
+
+def test_every_item_is_named_once():
+    first = first_of_each(tf.constant([7, -1, 8, 7, 0, 8, 9, -1]))
+    assert first.numpy().tolist() == [True, False, True, False, False, False, True, False]
 
 
 def test_the_sampled_loss_estimates_the_full_softmax():

@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 
 from tfrs_mm.config import load_config
+from tfrs_mm.errors import UserError
 from tfrs_mm.retrieval import QueryModel, build_two_tower
 from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
-from tfrs_mm.towers import ItemTables
+from tfrs_mm.towers import ALIGNMENTS, ItemTables
 
 NUM_ITEMS, MAX_HISTORY = 40, 6
 
@@ -148,6 +149,51 @@ def test_the_query_model_ends_at_the_last_item_of_each_history():
     np.testing.assert_allclose(
         query_model(history), tf.stack([every[0, 3], every[1, 0], every[2, 6]]), atol=1e-6
     )
+
+
+def losses_of(**overrides):
+    """The loss of a batch, each time with the same weights and draws but for what is overridden."""
+    tf.keras.utils.set_random_seed(1)
+    model = make_model(**overrides)
+    return float(model.compute_loss({k: tf.constant(v) for k, v in make_batch().items()}))
+
+
+def test_alignment_is_added_to_the_loss_with_its_weight():
+    without = losses_of()
+    once = losses_of(alignment__kind="infonce", alignment__weight=1.0)
+    twice = losses_of(alignment__kind="infonce", alignment__weight=2.0)
+    assert once - without > 0.1
+    np.testing.assert_allclose(twice - without, 2 * (once - without), rtol=1e-4)
+    assert losses_of(alignment__kind="infonce", alignment__weight=0.0) == without
+
+
+@pytest.mark.parametrize("kind", sorted(ALIGNMENTS))
+def test_alignment_brings_content_and_ids_together_under_xla(kind):
+    tf.keras.utils.set_random_seed(1)
+    model = make_model(alignment__kind=kind, alignment__weight=1.0)
+    rows = tf.range(-1, NUM_ITEMS + 1)
+
+    @tf.function(jit_compile=True)
+    def step() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = model.aligned(rows)
+        variables = tape.watched_variables()
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(0.1 * tf.convert_to_tensor(gradient))
+        return loss
+
+    before = model.aligned(rows)
+    np.testing.assert_allclose(step(), before, rtol=1e-5)
+    for _ in range(10):
+        after = step()
+    assert after < before - 0.05
+
+
+def test_alignment_without_anything_to_align_is_refused():
+    with pytest.raises(UserError, match=r"`alignment.kind` is 'cosine', but there is nothing"):
+        make_model(alignment__kind="cosine", alignment__behaviour=False)
+    with pytest.raises(UserError, match=r"`alignment.agreement` must be 0 where items have fewer"):
+        make_model(alignment__agreement=1.0)
 
 
 REPLICAS = """

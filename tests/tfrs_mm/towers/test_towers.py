@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfrs_mm.fusion import COMPLETIONS, FUSIONS
 from tfrs_mm.towers import ItemTables, ItemTower, UserTower, last_place
 from tfrs_mm.towers.item import ITEM
 from tfrs_mm.towers.tabular import CategoryEmbedding, IdEmbedding
@@ -48,16 +49,6 @@ def test_content_enters_as_many_times_as_its_scale():
     plain.set_weights(tower.get_weights())
     larger = inputs | {"modality/values": 3.0 * inputs["modality/values"]}
     np.testing.assert_allclose(tower(inputs), plain(larger), atol=1e-6)
-
-
-def test_item_tower_saves_and_reloads(tmp_path):
-    tower, tables = make_item_tower(), make_tables()
-    expected = tower(tables.gather(tf.range(6)))
-    again = ItemTower.from_config(tower.get_config())
-    again(tables.gather(tf.range(6)))
-    tf.train.Checkpoint(tower=tower).write(str(tmp_path / "w"))
-    tf.train.Checkpoint(tower=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
-    np.testing.assert_allclose(again(tables.gather(tf.range(6))), expected, atol=1e-6)
 
 
 def test_tables_are_no_weights():
@@ -136,3 +127,47 @@ def test_hidden_ids_look_like_the_unknown_row():
     # 2,000 draws at 0.5: standard deviation 22
     assert abs(hidden.sum() - 1000) < 120
     np.testing.assert_allclose(layer(rows, training=False), np.tile(table[2], (2000, 1)))
+
+
+@pytest.mark.parametrize("fusion", sorted(FUSIONS))
+def test_the_item_tower_saves_and_reloads_with_every_fusion(fusion, tmp_path):
+    tables = make_tables()
+    tower = make_item_tower(fusion=fusion)
+    expected = tower(tables.gather(tf.range(6)))
+    again = ItemTower.from_config(tower.get_config())
+    again(tables.gather(tf.range(6)))
+    tf.train.Checkpoint(tower=tower).write(str(tmp_path / "w"))
+    tf.train.Checkpoint(tower=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
+    np.testing.assert_allclose(again(tables.gather(tf.range(6))), expected, atol=1e-6)
+
+
+def test_decisions_are_added_and_not_mixed():
+    inputs = make_tables().gather(tf.constant([1]))
+    tower = make_item_tower(fusion="late", normalize=False, categories={})
+    whole = tower(inputs)
+    hidden = [
+        tower(inputs | {"modality/present": tf.constant([present])})
+        for present in ([True, False], [False, True], [False, False])
+    ]
+    # alone a modality has all the weight, together each has half of it
+    np.testing.assert_allclose(whole, (hidden[0] + hidden[1]) / 2, atol=1e-6)
+    assert not any("dense" in v.name or "norm" in v.name for v in tower.weights)
+
+
+@pytest.mark.parametrize("missing", sorted(COMPLETIONS))
+def test_a_hidden_modality_is_completed_in_training_as_a_missing_one_is_when_scored(missing):
+    inputs = make_tables().gather(tf.range(6))
+    tower = make_item_tower(missing=missing, modality_dropout=1.0 - 1e-9)
+    tower(inputs)
+    tower.adapt(inputs["modality/values"].numpy(), inputs["modality/present"].numpy(), ridge=0.1)
+    nothing = tf.zeros_like(inputs["modality/present"])
+    np.testing.assert_allclose(
+        tower(inputs, training=True), tower(inputs | {"modality/present": nothing}), atol=1e-6
+    )
+
+
+def test_a_fusion_that_learns_what_is_missing_needs_no_second_vector():
+    towers = [make_item_tower(fusion="concat", missing=missing) for missing in ("none", "learned")]
+    for tower in towers:
+        tower(make_tables().gather(tf.range(6)))
+    assert [len(tower.weights) for tower in towers] == [len(towers[0].weights)] * 2

@@ -1,0 +1,88 @@
+"""Every fusion, alignment and completion trains, is saved and reloaded, and scores the same.
+
+The first stage alone, built and read again as a run is: the second one does not know of them. Steps
+run without graphs, which take longer to trace than the steps; that every fusion and alignment
+compiles is shown beside them.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrs_mm import _runtime
+from tfrs_mm.config import load_config
+from tfrs_mm.data.input_pipeline import read_windows
+from tfrs_mm.fusion import COMPLETIONS, FUSIONS
+from tfrs_mm.retrieval import build_two_tower
+from tfrs_mm.towers import ALIGNMENTS
+from tfrs_mm.training.holdout import Holdout
+from tfrs_mm.training.knowledge import fit_reductions, read_knowledge, reduced_values
+from tfrs_mm.training.retrieval import corpus_vectors, make_item_tables, train_retrieval
+
+# fusion, missing, alignment, agreement: each choice at least once in as few runs as there are
+# fusions.
+VARIANTS = [
+    ("attention", "imputed", "infonce", 0.0),
+    ("behaviour", "learned", "none", 0.0),
+    ("concat", "imputed", "sigmoid", 0.0),
+    ("gated", "learned", "cosine", 0.5),
+    ("late", "none", "infonce", 0.5),
+    ("vote", "imputed", "none", 0.5),
+]
+SMALLEST = {
+    "retrieval.dim": 4, "retrieval.heads": 1, "retrieval.max_epochs": 1,
+    "retrieval.average_decay": 0.0, "fusion.reduced_dim": 4, "training.max_validation_queries": 16,
+    "training.evaluation_batch": 16,
+}  # fmt: skip
+
+
+@pytest.fixture
+def without_graphs() -> Iterator[None]:
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_every_choice_is_among_the_variants():
+    fusions, missing, alignments, _ = (set(column) for column in zip(*VARIANTS, strict=True))
+    assert fusions == set(FUSIONS)
+    assert missing == {"none", *COMPLETIONS}
+    assert alignments == {"none", *ALIGNMENTS}
+
+
+@pytest.mark.filterwarnings("ignore:.*does not apply to tf.data functions")
+@pytest.mark.parametrize(("fusion", "missing", "alignment", "agreement"), VARIANTS)
+def test_it_trains_reloads_and_scores_the_same(
+    fusion, missing, alignment, agreement, data_dir, tmp_path, without_graphs
+):
+    chosen = {
+        "fusion.kind": fusion, "fusion.missing": missing, "alignment.kind": alignment,
+        "alignment.agreement": agreement,
+    }  # fmt: skip
+    config = load_config(data_dir / "config.json").with_overrides(SMALLEST | chosen)
+    knowledge = read_knowledge(data_dir)
+    values = reduced_values(knowledge, fit_reductions(knowledge, 4), 4)
+    nothing_held = Holdout.of_newest(read_windows(data_dir, knowledge.schema), 0.0, seed=1)
+    _runtime.seed_everything(1)
+    stage = train_retrieval(
+        knowledge, config, values, nothing_held,
+        knowledge.target_counts, tf.distribute.get_strategy(), tmp_path, tmp_path,
+    )  # fmt: skip
+    num_rows = knowledge.schema.num_items + 1
+    trained = corpus_vectors(stage.model, num_rows)
+    assert np.isfinite(trained).all()
+    assert np.isfinite(stage.best)
+
+    tf.train.Checkpoint(model=stage.model).write(str(tmp_path / "weights"))
+    tables = make_item_tables(knowledge, values, knowledge.target_counts)
+    again = build_two_tower(config, knowledge.schema, tables, knowledge.target_counts)
+    read = tf.train.Checkpoint(model=again).read(str(tmp_path / "weights"))
+    read.assert_existing_objects_matched()
+    np.testing.assert_allclose(corpus_vectors(again, num_rows), trained, atol=1e-6)
+    history = tf.constant([[3, 7, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0]], tf.int32)
+    queries = [
+        model.user_tower(model.item_vectors(history[0])[None]) for model in (stage.model, again)
+    ]
+    np.testing.assert_allclose(*queries, atol=1e-6)

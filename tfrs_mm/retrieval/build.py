@@ -1,0 +1,79 @@
+"""From a configuration to a two-tower model."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfrs_mm.config import Config
+from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
+from tfrs_mm.retrieval.two_tower import TwoTowerModel
+from tfrs_mm.schema import Schema
+from tfrs_mm.towers import ItemTables, ItemTower, UserTower, build_alignment
+
+
+def build_two_tower(
+    config: Config, schema: Schema, tables: ItemTables, target_counts: np.ndarray
+) -> TwoTowerModel:
+    """The one place that makes a two-tower model out of a configuration; its weights are built.
+
+    Args:
+        config: the whole tree.
+        schema: of the data folder.
+        tables: what is known of every item.
+        target_counts: `[items + 1]`, how often each row is a target in training.
+    """
+    settings, seed = config.retrieval, config.training.seed
+    normalize = settings.similarity == "cosine"
+    item_tower = ItemTower(
+        num_rows=schema.num_items + 1,
+        dim=settings.dim,
+        fusion=config.fusion.kind,
+        modality_dropout=config.fusion.modality_dropout,
+        id_dropout=config.fusion.id_dropout,
+        categories={feature.name: feature.size for feature in schema.categories},
+        normalize=normalize,
+        seed=seed,
+        dropout=settings.dropout,
+        content_scale=config.fusion.content_scale,
+        fusion_options={"heads": config.fusion.heads} if config.fusion.kind == "attention" else {},
+        missing=config.fusion.missing,
+        name="item_tower",
+    )
+    user_tower = UserTower(
+        dim=settings.dim,
+        layers=settings.layers,
+        heads=settings.heads,
+        max_history=schema.max_history,
+        dropout=settings.dropout,
+        normalize=normalize,
+        name="user_tower",
+    )
+    model = TwoTowerModel(
+        item_tower,
+        user_tower,
+        tables,
+        _negatives(config, target_counts),
+        temperature=settings.temperature,
+        log_q_correction=settings.log_q_correction,
+        remove_accidental_hits=settings.remove_accidental_hits,
+        mask_history=settings.mask_history,
+        lengths=settings.lengths,
+        alignment=build_alignment(config.alignment, len(schema.modalities)),
+        agreement=config.alignment.agreement,
+    )
+    vectors = model.item_vectors(tf.range(2))
+    user_tower(tf.zeros([1, schema.max_history, vectors.shape[-1]]))
+    if model.alignment is not None:
+        model.aligned(tf.range(2))
+    return model
+
+
+def _negatives(config: Config, target_counts: np.ndarray) -> MixedNegatives | AllItems:
+    settings = config.retrieval
+    if settings.negatives == "all":
+        return AllItems(target_counts)
+    return MixedNegatives(
+        target_counts,
+        in_batch=settings.in_batch_negatives,
+        uniform=settings.uniform_negatives,
+        seed=config.training.seed,
+    )
