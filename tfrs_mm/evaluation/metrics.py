@@ -4,14 +4,20 @@ recall@k   hits among the first k / number of relevant items
 ndcg@k     sum of 1 / log2(rank + 1) over hits / the same sum for min(k, relevant) hits at the top
            (Järvelin and Kekäläinen, 2002)
 mrr@k      1 / rank of the first hit among the first k, else 0
-coverage@k distinct items in anyone's first k / size of the corpus
+map@k      sum over hits among the first k of (hits up to there / rank) / min(k, relevant); with one
+           relevant item it is mrr@k
+
+What needs no relevance is in `lists.py`.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-METRICS = (("recall", 10), ("recall", 20), ("recall", 100), ("ndcg", 10), ("ndcg", 20), ("mrr", 10))
+METRICS = (
+    ("recall", 10), ("recall", 20), ("recall", 100), ("ndcg", 10), ("ndcg", 20), ("mrr", 10),
+    ("map", 10),
+)  # fmt: skip
 
 
 def hits_of(ranked: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
@@ -61,15 +67,12 @@ def query_metrics(
             columns.append((top * gains[: top.shape[1]]).sum(axis=1) / ideal)
         elif name == "mrr":
             columns.append(np.where(top.any(axis=1), 1.0 / (top.argmax(axis=1) + 1), 0.0))
+        elif name == "map":
+            precision = np.cumsum(top, axis=1) / np.arange(1, top.shape[1] + 1)
+            columns.append((top * precision).sum(axis=1) / np.minimum(counts, k))
         else:
-            raise ValueError(f"`metrics` knows recall, ndcg and mrr; received {name!r}.")
+            raise ValueError(f"`metrics` knows recall, ndcg, mrr and map; received {name!r}.")
     return np.stack(columns, axis=1)
-
-
-def coverage(ranked: np.ndarray, k: int, corpus_size: int) -> float:
-    """Share of the corpus that is among anyone's first k."""
-    shown = np.unique(ranked[:, :k])
-    return float((shown > 0).sum() / corpus_size)
 
 
 def bootstrap_interval(
@@ -78,18 +81,53 @@ def bootstrap_interval(
     """Mean of each column, with a percentile interval over queries drawn with replacement.
 
     Args:
-        values: `[queries, metrics]`.
+        values: `[queries, metrics]`; a query whose value is NaN takes no part in that column.
         resamples: how many.
         seed: of the draws.
         level: of the interval.
 
     Returns:
-        Mean, lower and upper bound, each `[metrics]`.
+        Mean, lower and upper bound, each `[metrics]`; NaN where no query takes part.
+    """
+    known = np.isfinite(values)
+    return bootstrap_ratio(np.where(known, values, 0.0), known, resamples, seed, level)
+
+
+def bootstrap_ratio(
+    sums: np.ndarray,
+    sizes: np.ndarray,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Total over total, with a percentile interval over owners drawn with replacement.
+
+    The owners, such as users with several events each, are drawn whole: events of one owner are
+    alike, and drawn singly they would make the interval too narrow.
+
+    Args:
+        sums: `[owners, metrics]`, of the values of each owner.
+        sizes: `[owners, metrics]`, how many values these are.
+        resamples: how many.
+        seed: of the draws.
+        level: of the interval.
+
+    Returns:
+        Ratio, lower and upper bound, each `[metrics]`; NaN where there are no values.
     """
     generator = np.random.default_rng(seed)
-    size = len(values)
-    means = np.empty((resamples, values.shape[1]))
+    owners = len(sums)
+    sizes = np.asarray(sizes, float)
+    ratios = np.full((resamples, sums.shape[1]), np.nan)
     for place in range(resamples):
-        means[place] = generator.multinomial(size, np.full(size, 1.0 / size)) @ values / size
-    low, high = np.quantile(means, [(1 - level) / 2, 1 - (1 - level) / 2], axis=0)
-    return values.mean(axis=0), low, high
+        drawn = generator.multinomial(owners, np.full(owners, 1.0 / owners))
+        total = drawn @ sizes
+        # A draw may hold nobody with a value; it says nothing of the ratio.
+        np.divide(drawn @ sums, total, out=ratios[place], where=total > 0)
+    tails = [(1 - level) / 2, 1 - (1 - level) / 2]
+    bounds = np.full((2, sums.shape[1]), np.nan)
+    some = sizes.sum(axis=0) > 0
+    bounds[:, some] = np.nanquantile(ratios[:, some], tails, axis=0)
+    ratio = np.full(sums.shape[1], np.nan)
+    np.divide(sums.sum(axis=0), sizes.sum(axis=0), out=ratio, where=some)
+    return ratio, *bounds
