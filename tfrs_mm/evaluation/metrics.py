@@ -19,6 +19,8 @@ METRICS = (
     ("map", 10),
 )  # fmt: skip
 
+_DRAWN = 2**20  # numbers of a bootstrap that are held at once
+
 
 def hits_of(ranked: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
     """Which places of each list hold a relevant item.
@@ -116,14 +118,15 @@ def bootstrap_ratio(
         Ratio, lower and upper bound, each `[metrics]`; NaN where there are no values.
     """
     generator = np.random.default_rng(seed)
-    owners = len(sums)
-    sizes = np.asarray(sizes, float)
+    owners, sizes = len(sums), np.asarray(sizes, float)
+    chances = np.full(owners, 1.0 / owners)
     ratios = np.full((resamples, sums.shape[1]), np.nan)
-    for place in range(resamples):
-        drawn = generator.multinomial(owners, np.full(owners, 1.0 / owners))
+    for start in range(0, resamples, max(_DRAWN // owners, 1)):
+        part = ratios[start : start + max(_DRAWN // owners, 1)]
+        drawn = generator.multinomial(owners, chances, size=len(part)).astype(float)
         total = drawn @ sizes
         # A draw may hold nobody with a value; it says nothing of the ratio.
-        np.divide(drawn @ sums, total, out=ratios[place], where=total > 0)
+        np.divide(drawn @ sums, total, out=part, where=total > 0)
     tails = [(1 - level) / 2, 1 - (1 - level) / 2]
     bounds = np.full((2, sums.shape[1]), np.nan)
     some = sizes.sum(axis=0) > 0

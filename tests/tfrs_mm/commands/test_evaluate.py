@@ -3,7 +3,8 @@ import json
 import pytest
 
 from tfrs_mm.cli import main
-from tfrs_mm.commands.evaluate import answer, evaluate_run
+from tfrs_mm.commands.answers import answer
+from tfrs_mm.commands.evaluate import evaluate_run
 from tfrs_mm.training.run import load_run
 
 
@@ -59,3 +60,20 @@ def test_a_file_of_other_users_is_refused(run_dir, tmp_path, capsys):
     path.write_text("user_id,rank,item_id,score\nuser-1,1,item-99,1\n")
     assert main(arguments) == 2
     assert "line 2: item 'item-99' is not in the catalogue" in capsys.readouterr().err
+
+
+def test_knockouts_are_printed_and_written(run_dir, tmp_path, capsys, monkeypatch):
+    from tfrs_mm.training.knockout import ItemInputs
+
+    monkeypatch.setattr(ItemInputs, "parts", lambda items: {"text": ("text",)})  # one is enough
+    arguments = ["evaluate", "--run", str(run_dir), "--knockout", "--json", str(tmp_path / "k")]
+    assert main([*arguments, "--stage", "retrieval"]) == 0
+    entries = json.loads((tmp_path / "k").read_text())["knockout"]
+    assert [(entry["part"], entry["by"]) for entry in entries] == [
+        ("text", "noise"), ("text", "absence"),
+    ]  # fmt: skip
+    assert entries[0]["lost"]["metrics"]["ndcg@10"]["value"] > 0
+    out = capsys.readouterr()
+    assert "text         noise    cold items" in out.out
+    assert main([*arguments, "--stage", "popularity"]) == 2
+    assert "Give --stage retrieval or ranking" in capsys.readouterr().err
