@@ -56,9 +56,25 @@ def query_metrics(
     Returns:
         `[queries, metrics]` float64.
     """
-    hits = hits_of(ranked, relevant)
-    counts = np.array([len(rows) for rows in relevant], float)
-    gains = 1.0 / np.log2(np.arange(2, max([ranked.shape[1], *(k for _, k in metrics)]) + 2))
+    counts = np.array([len(rows) for rows in relevant])
+    return hit_metrics(hits_of(ranked, relevant), counts, metrics)
+
+
+def hit_metrics(
+    hits: np.ndarray, counts: np.ndarray, metrics: Sequence[tuple[str, int]] = METRICS
+) -> np.ndarray:
+    """One row of metrics for each query.
+
+    Args:
+        hits: `[queries, k]` bool, the places of its list that hold a relevant item.
+        counts: `[queries]`, its relevant items, at least one.
+        metrics: name and cut-off of each.
+
+    Returns:
+        `[queries, metrics]` float64.
+    """
+    counts = counts.astype(float)
+    gains = 1.0 / np.log2(np.arange(2, max([hits.shape[1], *(k for _, k in metrics)]) + 2))
     columns = []
     for name, k in metrics:
         top = hits[:, :k]
