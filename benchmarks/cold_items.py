@@ -99,11 +99,7 @@ class Model:
             line[: len(rows)] = rows
         if self._stage == "retrieval":
             return self._model.query_model(history).numpy() @ self._vectors.T
-        lengths = np.count_nonzero(~candidates, axis=1)
-        excluded = np.zeros((len(events), lengths.max()), np.int32)
-        for line, of_event in zip(excluded, candidates, strict=True):
-            rows = np.flatnonzero(~of_event)
-            line[: len(rows)] = rows
+        excluded = np.where(candidates, 0, np.arange(candidates.shape[1])).astype(np.int32)
         buckets = bucket_of(np.array([event.time for event in events]), self._edges)
         found = self._recommend(history, excluded, buckets)
         scores = np.full(candidates.shape, -np.inf, np.float32)
