@@ -1,12 +1,10 @@
-"""A recommender against a split: every item is a candidate, what the user has had is left out."""
+"""Lists of a recommender: every item is a candidate, what the user has had is left out."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-from tfrs_mm.evaluation.metrics import METRICS, bootstrap_interval, coverage, query_metrics
 from tfrs_mm.progress import Progress
 
 Recommend = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -61,49 +59,6 @@ def rank_queries(
             scores.append(np.asarray(found_scores)[:size])
             progress.advance(size)
     return Ranked(np.concatenate(rows), np.concatenate(scores))
-
-
-def report(
-    ranked: Ranked,
-    relevant: Sequence[np.ndarray],
-    corpus_size: int,
-    cold: np.ndarray,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Metrics with 95% intervals over queries, for all of them and for those whose target is cold
-    or warm.
-
-    Args:
-        ranked: the lists.
-        relevant: the relevant rows of each query.
-        corpus_size: number of items that could have been recommended.
-        cold: `[items + 1]` bool, items without an interaction in training.
-        seed: of the bootstrap.
-    """
-    values = query_metrics(ranked.rows, relevant)
-    result = summary(values, seed) | {
-        "coverage@10": {"value": coverage(ranked.rows, 10, corpus_size)}
-    }
-    has_cold = np.array([bool(cold[rows].any()) for rows in relevant], bool)
-    slices = {}
-    for name, chosen in (("cold_items", has_cold), ("warm_items", ~has_cold)):
-        part = [rows[cold[rows] == (name == "cold_items")] for rows in relevant]
-        part = [rows for rows, keep in zip(part, chosen, strict=True) if keep]
-        if part:
-            slices[name] = {
-                "queries": len(part),
-                "metrics": summary(query_metrics(ranked.rows[chosen], part), seed),
-            }
-    return {"queries": len(relevant), "metrics": result, "slices": slices}
-
-
-def summary(values: np.ndarray, seed: int = 0) -> dict[str, dict[str, float]]:
-    """`[queries, metrics]` as `{"ndcg@10": {"value", "low", "high"}, ...}`."""
-    mean, low, high = bootstrap_interval(values, seed=seed)
-    return {
-        f"{name}@{k}": {"value": float(mean[i]), "low": float(low[i]), "high": float(high[i])}
-        for i, (name, k) in enumerate(METRICS)
-    }
 
 
 def popularity_ranking(counts: np.ndarray, seen: Sequence[np.ndarray], k: int = TOP) -> Ranked:

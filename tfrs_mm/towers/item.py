@@ -27,6 +27,7 @@ class ItemTables:
         present: np.ndarray,
         categories: Mapping[str, np.ndarray],
         warm: np.ndarray,
+        ids: np.ndarray | None = None,
     ) -> None:
         """Moves the tables to the device of the current strategy.
 
@@ -36,8 +37,9 @@ class ItemTables:
             categories: by column, `[items + 1, width]` int32.
             warm: `[items + 1]` bool, items with an interaction in training; the id of another is
                 hidden, because its embedding was never trained.
+            ids: `[items + 1]`, the row whose id each item shows instead of its own, 0 for none.
         """
-        rows = np.where(warm, np.arange(len(warm)), 0)
+        rows = np.where(warm, np.arange(len(warm)), 0) if ids is None else ids
         arrays = {ITEM: rows.astype(np.int32), VALUES: values, PRESENT: present, **categories}
         self._tables = {
             name: tf.Variable(array, trainable=False, name=f"table/{name}")

@@ -40,7 +40,10 @@ class TrainedStage:
 
 
 def make_item_tables(
-    knowledge: Knowledge, values: np.ndarray, target_counts: np.ndarray
+    knowledge: Knowledge,
+    values: np.ndarray,
+    target_counts: np.ndarray,
+    ids: np.ndarray | None = None,
 ) -> ItemTables:
     """What the item tower reads of every item.
 
@@ -48,9 +51,10 @@ def make_item_tables(
         knowledge: of the data folder.
         values: `[items + 1, modality, reduced_dim]`.
         target_counts: `[items + 1]`, how often each row is a target of retrieval's training.
+        ids: see `ItemTables`.
     """
     catalogue = knowledge.catalogue
-    return ItemTables(values, catalogue.present, catalogue.categories, target_counts > 0)
+    return ItemTables(values, catalogue.present, catalogue.categories, target_counts > 0, ids)
 
 
 def corpus_vectors(model: TwoTowerModel, num_rows: int) -> np.ndarray:

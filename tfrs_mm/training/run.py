@@ -25,6 +25,7 @@ from tfrs_mm.policy import TwoStage
 from tfrs_mm.ranking import build_ranker
 from tfrs_mm.retrieval import QueryModel, build_two_tower
 from tfrs_mm.schema import Modality
+from tfrs_mm.training.knockout import ItemInputs
 from tfrs_mm.training.knowledge import Knowledge, read_knowledge
 from tfrs_mm.training.ranking import make_ranking_tables
 from tfrs_mm.training.retrieval import (
@@ -43,8 +44,8 @@ class Run:
         fingerprint: of its manifest.
         config: it was trained with.
         knowledge: of the data folder it was trained on.
+        items: what it is told of every item.
         item_vectors: `[items + 1, dim]`.
-        modality_values: `[items + 1, modality, reduced_dim]`.
         model: both stages, over the exact index.
     """
 
@@ -52,9 +53,14 @@ class Run:
     fingerprint: str
     config: Config
     knowledge: Knowledge
+    items: ItemInputs
     item_vectors: np.ndarray
-    modality_values: np.ndarray
     model: TwoStage
+
+    @property
+    def modality_values(self) -> np.ndarray:
+        """`[items + 1, modality, reduced_dim]`."""
+        return self.items.values
 
 
 def load_run(
@@ -83,16 +89,46 @@ def load_run(
             f"{knowledge.fingerprint}. Train again, or give the data it was trained on."
         )
     config = load_config(run_dir / "config.json")
-    item_vectors = np.load(run_dir / "item_vectors.npy", allow_pickle=False)
+    strangers = [
+        modality.value for modality in without if modality not in knowledge.schema.modalities
+    ]
+    if strangers:
+        raise UserError(
+            f"--without names {strangers}, but the data has "
+            f"{[modality.value for modality in knowledge.schema.modalities]}."
+        )
     values = np.load(run_dir / "modality_values.npy", allow_pickle=False)
+    items = ItemInputs.of_run(knowledge, values, _target_counts(run_dir))
     if without:
-        knowledge, values = _take_away(knowledge, values, without)
+        items, item_vectors = items.absent([modality.value for modality in without]), None
+    else:
+        item_vectors = np.load(run_dir / "item_vectors.npy", allow_pickle=False)
+    return _assemble(run_dir, manifest["fingerprint"], config, knowledge, items, item_vectors)
 
-    counts = np.load(run_dir / "target_counts.npy", allow_pickle=False)
-    tables = make_item_tables(knowledge, values, counts)
+
+def with_items(run: Run, items: ItemInputs) -> Run:
+    """The same run, told other things of the items; nothing is trained."""
+    return _assemble(run.run_dir, run.fingerprint, run.config, run.knowledge, items, None)
+
+
+def _assemble(
+    run_dir: pathlib.Path,
+    fingerprint: str,
+    config: Config,
+    knowledge: Knowledge,
+    items: ItemInputs,
+    item_vectors: np.ndarray | None,
+) -> Run:
+    """Both stages with the weights of `run_dir`; without `item_vectors` they are computed."""
+    catalogue = dataclasses.replace(
+        knowledge.catalogue, present=items.present, categories=items.categories
+    )
+    knowledge = dataclasses.replace(knowledge, catalogue=catalogue)
+    values, counts = items.values, _target_counts(run_dir)
+    tables = make_item_tables(knowledge, values, counts, items.ids)
     two_tower = build_two_tower(config, knowledge.schema, tables, counts)
     _restore(two_tower, run_dir / "retrieval" / "weights")
-    if without:
+    if item_vectors is None:
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
     query_model = QueryModel(two_tower.user_tower, item_vectors)
     ranking_tables = make_ranking_tables(knowledge, item_vectors, values)
@@ -105,26 +141,11 @@ def load_run(
         config.ranking.candidates,
         make_sources(knowledge, config, ranking_tables),
     )
-    return Run(run_dir, manifest["fingerprint"], config, knowledge, item_vectors, values, model)
+    return Run(run_dir, fingerprint, config, knowledge, items, item_vectors, model)
 
 
-def _take_away(
-    knowledge: Knowledge, values: np.ndarray, without: Sequence[Modality]
-) -> tuple[Knowledge, np.ndarray]:
-    """The same data with some modalities absent from every item."""
-    strangers = [
-        modality.value for modality in without if modality not in knowledge.schema.modalities
-    ]
-    if strangers:
-        raise UserError(
-            f"--without names {strangers}, but the data has "
-            f"{[modality.value for modality in knowledge.schema.modalities]}."
-        )
-    places = [knowledge.schema.modalities.index(modality) for modality in without]
-    present, values = knowledge.catalogue.present.copy(), values.copy()
-    present[:, places], values[:, places] = False, 0.0
-    catalogue = dataclasses.replace(knowledge.catalogue, present=present)
-    return dataclasses.replace(knowledge, catalogue=catalogue), values
+def _target_counts(run_dir: pathlib.Path) -> np.ndarray:
+    return np.load(run_dir / "target_counts.npy", allow_pickle=False)
 
 
 def _restore(model: tf.keras.Model, path: pathlib.Path) -> None:

@@ -1,12 +1,15 @@
-import csv
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfrs_mm.evaluation import Ranked, popularity_ranking, rank_queries, report, write_predictions
-from tfrs_mm.evaluation.metrics import bootstrap_interval, coverage, hits_of, query_metrics
+from tfrs_mm.evaluation import popularity_ranking, rank_queries
+from tfrs_mm.evaluation.metrics import (
+    bootstrap_interval,
+    bootstrap_ratio,
+    hits_of,
+    query_metrics,
+)
 
 
 def test_metrics_of_one_hit_at_the_third_place():
@@ -41,9 +44,27 @@ def test_ndcg_is_its_definition(data):
     assert abs(value - gain / ideal) < 1e-9
 
 
-def test_coverage_counts_distinct_items_of_the_first_k():
-    # items 1, 2, 3 among the first two places; the 0 is empty: 3 of 10
-    assert coverage(np.array([[1, 2, 9], [3, 0, 0]]), 2, 10) == 0.3
+def test_average_precision_of_two_hits():
+    values = query_metrics(
+        np.array([[4, 9, 5, 0]]), [np.array([4, 5, 6])], (("map", 2), ("map", 3), ("map", 10))
+    )
+    # 1 / 1 of at most two hits; 1 / 1 + 2 / 3 of three; the same of three among ten
+    np.testing.assert_allclose(values, [[0.5, 5 / 9, 5 / 9]])
+
+
+@given(st.data())
+def test_average_precision_is_its_definition_and_mrr_for_one_item(data):
+    ranked = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=10, unique=True))
+    relevant = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=6, unique=True))
+    k = data.draw(st.integers(1, 12))
+    total = 0.0
+    for rank, row in enumerate(ranked[:k], start=1):
+        if row in relevant:
+            total += sum(1 for earlier in ranked[:rank] if earlier in relevant) / rank
+    found = query_metrics(np.array([ranked]), [np.array(relevant)], (("map", k), ("mrr", k)))[0]
+    assert abs(found[0] - total / min(k, len(relevant))) < 1e-9
+    if len(relevant) == 1:
+        assert found[0] == found[1]
 
 
 def test_the_interval_holds_the_mean_and_shrinks_with_more_queries():
@@ -77,24 +98,30 @@ def test_queries_are_asked_in_whole_batches_and_come_back_in_order():
     assert sizes == [2, 2, 2]
 
 
-def test_cold_and_warm_targets_are_reported_apart():
-    cold = np.array([False, False, True])
-    ranked = Ranked(np.array([[1, 2], [2, 1]], np.int32), np.zeros((2, 2), np.float32))
-    result = report(ranked, [np.array([1]), np.array([2])], 2, cold)
-    assert result["slices"]["cold_items"]["queries"] == 1
-    assert result["slices"]["warm_items"]["metrics"]["ndcg@10"]["value"] == 1.0
-    assert result["metrics"]["recall@10"]["value"] == 1.0
+def test_the_interval_is_that_of_means_over_drawn_queries():
+    values = np.random.default_rng(1).random((30, 2))
+    generator = np.random.default_rng(4)
+    means = []
+    for _ in range(200):
+        drawn = np.repeat(np.arange(30), generator.multinomial(30, np.full(30, 1 / 30)))
+        means.append(values[drawn].mean(axis=0))
+    _, low, high = bootstrap_interval(values, resamples=200, seed=4)
+    np.testing.assert_allclose([low, high], np.quantile(means, [0.025, 0.975], axis=0))
 
 
-def test_predictions_hold_filled_places_only(tmp_path):
-    ranked = Ranked(np.array([[2, 1, 0]], np.int32), np.array([[0.5, 0.25, -np.inf]], np.float32))
-    assert write_predictions(tmp_path / "p.csv", ["u,1"], ["", "a", "b"], ranked) == 2
-    rows = list(csv.reader((tmp_path / "p.csv").open()))
-    assert rows == [
-        ["user_id", "rank", "item_id", "score"],
-        ["u,1", "1", "b", "0.5"],
-        ["u,1", "2", "a", "0.25"],
-    ]
+def test_a_query_of_which_a_metric_says_nothing_takes_no_part():
+    values = np.array([[0.0, 1.0, np.nan], [np.nan, 2.0, np.nan], [1.0, 3.0, np.nan]])
+    mean, low, high = bootstrap_interval(values)
+    np.testing.assert_array_equal(mean, [0.5, 2.0, np.nan])  # (0 + 1) / 2; (1 + 2 + 3) / 3
+    assert (low[0], high[0]) == (0.0, 1.0)
+    assert np.isnan([low[2], high[2]]).all()
+
+
+def test_owners_are_drawn_with_all_their_events():
+    # 3 hits of 4 events of the first owner, 0 of 1 of the second: 3 of 5, not (0.75 + 0) / 2.
+    ratio, low, high = bootstrap_ratio(np.array([[3.0], [0.0]]), np.array([[4], [1]]))
+    assert ratio[0] == 0.6
+    assert (low[0], high[0]) == (0.0, 0.75)  # of draws that hold one owner twice
 
 
 def test_an_unknown_metric_is_refused():
