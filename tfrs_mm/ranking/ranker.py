@@ -6,7 +6,10 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from tfrs_mm.config import Config
+from tfrs_mm.losses import RANKING_LOSSES
+from tfrs_mm.ranking.attention import TargetAttention
 from tfrs_mm.ranking.features import RankingTables, candidate_features
+from tfrs_mm.ranking.histograms import match_histograms
 from tfrs_mm.schema import Schema
 from tfrs_mm.towers.tabular import CategoryEmbedding
 
@@ -45,9 +48,10 @@ class Standardise(tf.keras.layers.Layer):
 class RankingModel(tfrs.Model):
     """Scores candidates as a correction to the first stage's score.
 
-    Wang et al., DCN V2, 2021: cross layers (equation 1), then dense layers. The last layer starts
-    at zero, so that an untrained ranker keeps the order of retrieval, and what is learnt is the
-    difference.
+    Wang et al., DCN V2, 2021: cross layers (equation 1, or 2 where their kernel has a low rank),
+    with dense layers behind them ("stacked") or beside them ("parallel", both of figure 1). The
+    last layer starts at zero, so that an untrained ranker keeps the order of retrieval, and what is
+    learnt is the difference.
     """
 
     def __init__(
@@ -62,9 +66,16 @@ class RankingModel(tfrs.Model):
         temperature: float,
         hide_events: float = 0.0,
         seed: int = 0,
+        structure: str = "stacked",
+        attention: str = "none",
+        attention_dim: int = 16,
+        histogram_bins: int = 0,
+        loss: str = "listwise",
     ) -> None:
         super().__init__()
         self._hide_events, self._seed = hide_events, seed
+        self._structure, self._histogram_bins = structure, histogram_bins
+        self._loss = RANKING_LOSSES[loss]
         self._hold = lambda: (
             tables
         )  # no weights of the ranker: neither checkpoints nor optimiser see them
@@ -81,6 +92,9 @@ class RankingModel(tfrs.Model):
         self._dropout = tf.keras.layers.Dropout(dropout)
         self._head = tf.keras.layers.Dense(1, kernel_initializer="zeros")
         self._trust = self.add_weight(name="trust_in_retrieval", shape=(), initializer="ones")
+        num_modalities = tables.modality_vectors.shape[1]
+        sources = {"none": 0, "items": 1, "modalities": 1 + num_modalities}[attention]
+        self._attention = [TargetAttention(attention_dim) for _ in range(sources)]
 
     @property
     def tables(self) -> RankingTables:
@@ -88,7 +102,7 @@ class RankingModel(tfrs.Model):
         return self._hold()
 
     def features(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The dense features of a batch, as `call` takes it.
+        """The dense features of a batch, as `call` takes it: `candidate_features`, then histograms.
 
         In training some candidates are shown as new. Every positive of the training range has
         events, so without that the ranker would learn that what has none is never wanted.
@@ -97,7 +111,7 @@ class RankingModel(tfrs.Model):
         if training and self._hide_events > 0:
             drawn = tf.random.uniform(tf.shape(inputs[CANDIDATES]), seed=self._seed)
             as_new = drawn < self._hide_events
-        return candidate_features(
+        dense = candidate_features(
             self.tables,
             inputs[QUERY],
             inputs[HISTORY],
@@ -107,9 +121,15 @@ class RankingModel(tfrs.Model):
             inputs.get(OWN_EVENT),
             as_new,
         )
+        if not self._histogram_bins:
+            return dense
+        counts = match_histograms(
+            self.tables, inputs[HISTORY], inputs[CANDIDATES], self._histogram_bins
+        )
+        return tf.concat([dense, counts], axis=-1)
 
     def adapt(self, features: tf.Tensor) -> None:
-        """Fits mean and variance of the dense features, `[examples, num_features]`."""
+        """Fits mean and variance of the dense features, `[examples, size]`."""
         self._standardise.fit(features)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
@@ -129,23 +149,42 @@ class RankingModel(tfrs.Model):
             embed(tf.gather(self.tables.categories[name], inputs[CANDIDATES]))
             for name, embed in self._categories.items()
         ]
-        x0 = tf.concat([dense, *embedded], axis=-1)
-        x = x0
+        attended = self._attend(inputs[CANDIDATES], inputs[HISTORY])
+        x0 = tf.concat([dense, *embedded, *attended], axis=-1)
+        crossed = x0
         for cross in self._cross:
-            x = cross(x0, x)
+            crossed = cross(x0, crossed)
+        x = crossed if self._structure == "stacked" else x0
         for dense_layer in self._dense:
             x = self._dropout(dense_layer(x), training=training)
+        if self._structure == "parallel":
+            x = tf.concat([crossed, x], axis=-1)
         correction = tf.squeeze(self._head(x), axis=-1)
         return self._trust * inputs[RETRIEVAL_SCORES] / self._temperature + correction
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Softmax of the positive, at place 0, against the other candidates (a listwise loss).
+        """The mean loss of the positive, at place 0, against the other candidates.
 
         Candidates of row 0 are empty places and take no part.
         """
-        logits = tf.where(inputs[CANDIDATES] > 0, self(inputs, training=training), -1e9)
-        losses = tf.reduce_logsumexp(logits, axis=1) - logits[:, 0]
+        losses = self._loss(self(inputs, training=training), inputs[CANDIDATES] > 0)
         return tf.reduce_mean(losses) / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def _attend(self, candidates: tf.Tensor, history: tf.Tensor) -> list[tf.Tensor]:
+        """What each attention layer says, the one over item vectors first."""
+        known = (history > 0)[:, None, :]
+        attended = []
+        if self._attention:
+            tables = self.tables
+            vectors = [tf.gather(tables.item_vectors, rows) for rows in (candidates, history)]
+            attended.append(self._attention[0](*vectors, known))
+        if self._attention[1:]:
+            values = [tf.gather(tables.modality_vectors, rows) for rows in (candidates, history)]
+            present = [tf.gather(tables.present, rows) for rows in (candidates, history)]
+            for place, layer in enumerate(self._attention[1:]):
+                both = present[0][:, :, None, place] & present[1][:, None, :, place]
+                attended.append(layer(values[0][:, :, place], values[1][:, :, place], both & known))
+        return attended
 
 
 def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> RankingModel:
@@ -162,6 +201,11 @@ def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> Ranki
         temperature=config.retrieval.temperature,
         hide_events=settings.hide_events,
         seed=config.training.seed,
+        structure=settings.structure,
+        attention=settings.attention,
+        attention_dim=settings.attention_dim,
+        histogram_bins=settings.histogram_bins,
+        loss=settings.loss,
     )
     model(
         {

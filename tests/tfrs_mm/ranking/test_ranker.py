@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -57,7 +59,8 @@ def make_ranker(tables, adapted=True, **changes):
     } | changes  # fmt: skip
     ranker = RankingModel(tables, **settings)
     if adapted:
-        ranker.adapt(tf.reshape(features(tables, make_inputs()), [-1, tables.num_features]))
+        dense = ranker.features(make_inputs())
+        ranker.adapt(tf.reshape(dense, [-1, dense.shape[-1]]))
     ranker(make_inputs())
     return ranker
 
@@ -145,34 +148,100 @@ def test_a_common_category_counts_by_its_share_of_the_history():
     assert result[1, 0, -1] == 0
 
 
+VARIANTS = {
+    "defaults": {},
+    "parallel": {"structure": "parallel"},
+    "parallel without dense layers": {"structure": "parallel", "hidden": ()},
+    "attention": {"attention": "items", "attention_dim": 3},
+    "histograms": {"histogram_bins": 4},
+    "everything": {
+        "projection_dim": 0, "structure": "parallel", "attention": "modalities",
+        "attention_dim": 3, "histogram_bins": 4, "loss": "pairwise",
+    },
+}  # fmt: skip
+
+
+@functools.cache
+def make_variant(name):
+    """Not adapted, so that features of few examples are not cut off, and with other weights than
+    an untrained one has."""
+    ranker = make_ranker(make_tables(), adapted=False, **VARIANTS[name])
+    for place, variable in enumerate(ranker.trainable_variables):
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [place, 2]) * 0.1)
+    return ranker
+
+
+def test_the_options_are_off_unless_asked_for():
+    ranker = make_ranker(make_tables())
+    shapes = [tuple(variable.shape) for variable in ranker.trainable_variables]
+    size = ranker.tables.num_features + 3  # and a category of three numbers
+    # the category; two crosses of rank 4 with a bias; a dense layer; the last one; the trust
+    cross = [(size, 4), (4, size), (size,)]
+    assert sorted(shapes) == sorted([(4, 3), *cross, *cross, (size, 8), (8,), (8, 1), (1,), ()])
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_an_empty_place_changes_no_score_and_no_loss(name):
+    ranker, inputs = make_variant(name), make_inputs()
+    inputs["candidates"] = tf.constant([[3, 4, 0], [5, 2, 0]], tf.int32)
+    inputs["retrieval_scores"] = tf.constant([[0.5, 0.2, 0.0], [0.1, 0.3, 0.0]], tf.float32)
+    without = {key: inputs[key][:, :2] for key in ("candidates", "retrieval_scores")}
+    np.testing.assert_allclose(ranker(inputs)[:, :2], ranker(inputs | without), atol=1e-5)
+    np.testing.assert_allclose(
+        ranker.compute_loss(inputs), ranker.compute_loss(inputs | without), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_padding_of_a_history_changes_no_score(name):
+    ranker, inputs = make_variant(name), make_inputs()
+    longer = inputs | {"history": tf.pad(inputs["history"], [[0, 0], [0, 2]])}
+    np.testing.assert_allclose(ranker(longer), ranker(inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_an_absent_modality_cannot_change_a_score(name):
+    ranker, inputs = make_variant(name), make_inputs()
+    expected = ranker(inputs).numpy()
+    values, present = ranker.tables.modality_vectors, ranker.tables.present
+    kept = tf.identity(values)
+    values.assign(tf.where(present[..., None], values, 7.0))
+    np.testing.assert_allclose(ranker(inputs), expected, atol=1e-5)
+    values.assign(kept)
+
+
+@pytest.mark.parametrize("name", sorted(set(VARIANTS) - {"defaults"}))
+def test_an_untrained_variant_keeps_the_order_of_retrieval(name):
+    scores = make_ranker(make_tables(), **VARIANTS[name])(make_inputs()).numpy()
+    np.testing.assert_allclose(scores, [[5.0, 2.0], [1.0, 0.0]], atol=1e-5)
+
+
 def test_an_untrained_ranker_keeps_the_order_of_retrieval():
     scores = make_ranker(make_tables())(make_inputs()).numpy()
     # the score over the temperature of 0.1
     np.testing.assert_allclose(scores, [[5.0, 2.0], [1.0, 0.0]], atol=1e-5)
 
 
-@pytest.mark.parametrize("projection_dim", [0, 4])
-def test_it_learns_and_compiles_with_xla(projection_dim):
-    tables = make_tables()
-    ranker = make_ranker(tables, projection_dim=projection_dim)
+@pytest.mark.parametrize("name", ["defaults", "everything"])
+def test_it_learns_and_compiles_with_xla(name):
+    ranker = make_ranker(make_tables(), **VARIANTS[name])
     ranker.compile(optimizer=tf.keras.optimizers.Adam(0.05), jit_compile=True)
     inputs = make_inputs()
     inputs["retrieval_scores"] = tf.zeros([2, 2])
     dataset = tf.data.Dataset.from_tensors(inputs).repeat(30)
     first = float(ranker.compute_loss(inputs))
     ranker.fit(dataset, verbose=0)
-    # two equal candidates and one alone: the loss starts at (ln 2 + 0) / 2 = 0.3466
+    # two equal candidates and one alone: the loss starts at (ln 2 + 0) / 2 = 0.3466, of a pair and
+    # of a list alike
     np.testing.assert_allclose(first, 0.3466, atol=1e-3)
     assert float(ranker.compute_loss(inputs)) < 0.1
 
 
-def test_it_saves_and_reloads(tmp_path):
-    tables = make_tables()
-    ranker = make_ranker(tables)
-    for variable in ranker.trainable_variables:
-        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_it_saves_and_reloads(tmp_path, name):
+    ranker = make_variant(name)
     expected = ranker(make_inputs())
     tf.train.Checkpoint(model=ranker).write(str(tmp_path / "w"))
-    again = make_ranker(tables, adapted=False)
+    again = make_ranker(make_tables(), adapted=False, **VARIANTS[name])
     tf.train.Checkpoint(model=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
     np.testing.assert_allclose(again(make_inputs()), expected, atol=1e-5)

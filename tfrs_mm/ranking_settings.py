@@ -1,0 +1,60 @@
+"""The section `ranking` of the configuration, and which of its values make no sense."""
+
+import dataclasses
+import math
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingConfig:
+    """The DCN-v2 ranker over what retrieval returned."""
+
+    candidates: int = 200
+    # Newest share of each user's training events that retrieval leaves to the ranker; with 0 both
+    # learn from all of them.
+    holdout: float = 0.1
+    cross_layers: int = 2
+    projection_dim: int = 8  # rank of a cross layer's kernel; 0 is full
+    # Whether the dense layers read what the cross layers give, or both read the input side by side.
+    structure: Literal["stacked", "parallel"] = "stacked"
+    hidden: tuple[int, ...] = (32,)
+    dropout: float = 0.2
+    category_dim: int = 8
+    # What of the history is summed up anew for each candidate, by attention: the item vectors, or
+    # these and the vectors of each modality.
+    attention: Literal["none", "items", "modalities"] = "none"
+    attention_dim: int = 16  # units of the network that weighs one item of the history
+    # Bins, from -1 to 1, in which cosines of a candidate to the history are counted, by item
+    # vector and by each modality; 0 counts none.
+    histogram_bins: int = 0
+    # Share of candidates that are shown in training as if they were new, without popularity and
+    # item-to-item statistics, so that new items are not ranked down for having none.
+    hide_events: float = 0.2
+    loss: Literal["pointwise", "pairwise", "listwise"] = "listwise"
+    negatives: int = 63  # of each positive, drawn from what retrieval returned for it
+    max_examples: int = 20_000  # the newest positives of the training range
+    batch_size: int = 128
+    learning_rate: float = 0.0005
+    max_epochs: int = 20
+    patience: int = 4
+
+
+def ranking_faults(ranking: RankingConfig) -> list[str]:
+    """One line for each value that has the right type but makes no sense."""
+    faults = []
+
+    def demand(holds: bool, name: str, rule: str) -> None:
+        if not holds:
+            value = getattr(ranking, name)
+            faults.append(f"ranking.{name}: must be {rule}, received {value!r}")
+
+    for name in (
+        "candidates", "cross_layers", "attention_dim", "negatives", "max_examples", "batch_size",
+    ):  # fmt: skip
+        demand(getattr(ranking, name) >= 1, name, "at least 1")
+    for name in ("dropout", "holdout", "hide_events"):
+        demand(0.0 <= getattr(ranking, name) < 1.0, name, "at least 0 and below 1")
+    bins = ranking.histogram_bins
+    demand(bins == 0 or bins >= 2, "histogram_bins", "0, or at least 2 for the ends -1 and 1")
+    demand(0.0 < ranking.learning_rate < math.inf, "learning_rate", "above 0")
+    return faults
