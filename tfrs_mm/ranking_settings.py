@@ -37,6 +37,10 @@ class RankingConfig:
     learning_rate: float = 0.0005
     max_epochs: int = 20
     patience: int = 4
+    # From 0, which answers with the best scores, to 1: how much an answer's variety counts against
+    # the scores of its items, and what makes it varied. Lists of evaluation are answers as well.
+    diversity: float = 0.0
+    diversifier: Literal["mmr", "dpp"] = "mmr"
 
 
 def ranking_faults(ranking: RankingConfig) -> list[str]:
@@ -54,6 +58,7 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
         demand(getattr(ranking, name) >= 1, name, "at least 1")
     for name in ("dropout", "holdout", "hide_events"):
         demand(0.0 <= getattr(ranking, name) < 1.0, name, "at least 0 and below 1")
+    demand(0.0 <= ranking.diversity <= 1.0, "diversity", "from 0 to 1")
     bins = ranking.histogram_bins
     demand(bins == 0 or bins >= 2, "histogram_bins", "0, or at least 2 for the ends -1 and 1")
     demand(0.0 < ranking.learning_rate < math.inf, "learning_rate", "above 0")

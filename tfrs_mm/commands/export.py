@@ -74,7 +74,6 @@ def make_recommender(loaded: object, index_kind: str) -> object:
     from tfrs_mm.data.input_pipeline import read_queries
     from tfrs_mm.errors import UserError
     from tfrs_mm.export import Recommender
-    from tfrs_mm.policy import TwoStage
 
     knowledge, config, schema = loaded.knowledge, loaded.config, loaded.knowledge.schema
     if config.export.k > schema.num_items:
@@ -94,7 +93,7 @@ def make_recommender(loaded: object, index_kind: str) -> object:
             leaves_to_search=config.index.leaves_to_search,
             reordering=config.index.reordering,
         )
-        model = TwoStage(model.query_model, index, model.ranker, config.ranking.candidates)
+        model = model.with_index(index)
 
     users = read_queries(knowledge.data_dir, schema, "users")
     histories = np.zeros((schema.num_users + 1, schema.max_history), np.int32)

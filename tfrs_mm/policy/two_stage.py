@@ -5,6 +5,8 @@ Evaluation, mining of negatives and the export all go through this class, so wha
 what is served.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfrs_mm.index import TopKIndex, TopKRows, take_best
@@ -22,6 +24,7 @@ class TwoStage(tf.Module):
         index: TopKIndex,
         ranker: RankingModel | None,
         num_candidates: int,
+        diversify: Callable[[TopKRows, tf.Tensor, int], TopKRows] | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -30,10 +33,16 @@ class TwoStage(tf.Module):
             index: over the same item vectors.
             ranker: None where there is only the first stage.
             num_candidates: how many candidates the ranker sees.
+            diversify: the best k of an ordered list with its item vectors, see `diversifier_of`;
+                None takes them by score.
         """
         super().__init__()
         self.query_model, self.index, self.ranker = query_model, index, ranker
-        self._num_candidates = num_candidates
+        self._num_candidates, self._diversify = num_candidates, diversify
+
+    def with_index(self, index: TopKIndex) -> "TwoStage":
+        """The same but for the index."""
+        return TwoStage(self.query_model, index, self.ranker, self._num_candidates, self._diversify)
 
     def retrieve(self, history: tf.Tensor, excluded: tf.Tensor, k: int) -> TopKRows:
         """The first stage alone.
@@ -56,6 +65,9 @@ class TwoStage(tf.Module):
             buckets: `[batch]` int32, up to the start of which popularity is known.
             k: how many; at most the number of candidates.
 
+        Returns:
+            The best k, or in the order of picking where a diversifier picks them.
+
         Raises:
             ValueError: there is no ranker.
         """
@@ -76,7 +88,12 @@ class TwoStage(tf.Module):
             },
             training=False,
         )
-        return take_best(found.rows, ranked, tf.zeros_like(found.rows[:, :1]), k)
+        nothing = tf.zeros_like(found.rows[:, :1])
+        if self._diversify is None:
+            return take_best(found.rows, ranked, nothing, k)
+        ordered = take_best(found.rows, ranked, nothing, max(k, self._num_candidates))
+        vectors = tf.gather(self.query_model.item_vectors, ordered.rows)
+        return self._diversify(ordered, vectors, k)
 
     def similar(self, rows: tf.Tensor, k: int) -> TopKRows:
         """The nearest items of each item by cosine of their vectors, itself left out.

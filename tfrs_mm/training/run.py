@@ -21,7 +21,7 @@ from tfrs_mm.artefacts import read_manifest
 from tfrs_mm.config import Config, load_config
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
-from tfrs_mm.policy import TwoStage
+from tfrs_mm.policy import TwoStage, diversifier_of
 from tfrs_mm.ranking import build_ranker
 from tfrs_mm.retrieval import QueryModel, build_two_tower
 from tfrs_mm.schema import Modality
@@ -99,7 +99,11 @@ def load_run(
     )
     _restore(ranker, run_dir / "ranking" / "weights")
     model = TwoStage(
-        query_model, ExactIndex(query_model.item_vectors), ranker, config.ranking.candidates
+        query_model,
+        ExactIndex(query_model.item_vectors),
+        ranker,
+        config.ranking.candidates,
+        diversifier_of(config.ranking),
     )
     return Run(run_dir, manifest["fingerprint"], config, knowledge, item_vectors, values, model)
 
