@@ -37,6 +37,9 @@ class RankingConfig:
     learning_rate: float = 0.0005
     max_epochs: int = 20
     patience: int = 4
+    # Makes probabilities of scores, fitted on the validation queries; the order stays. "platt" has
+    # two numbers, "isotonic" takes any rising shape and wants more queries.
+    calibration: Literal["none", "platt", "isotonic"] = "none"
     # From 0, which answers with the best scores, to 1: how much an answer's variety counts against
     # the scores of its items, and what makes it varied. Lists of evaluation are answers as well.
     diversity: float = 0.0

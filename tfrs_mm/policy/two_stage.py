@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfrs_mm.index import TopKIndex, TopKRows, take_best
 from tfrs_mm.ranking import RankingModel
+from tfrs_mm.ranking.calibration import Calibration
 from tfrs_mm.ranking.ranker import BUCKET, CANDIDATES, HISTORY, QUERY, RETRIEVAL_SCORES
 from tfrs_mm.retrieval import QueryModel
 
@@ -25,6 +26,7 @@ class TwoStage(tf.Module):
         ranker: RankingModel | None,
         num_candidates: int,
         diversify: Callable[[TopKRows, tf.Tensor, int], TopKRows] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -35,14 +37,24 @@ class TwoStage(tf.Module):
             num_candidates: how many candidates the ranker sees.
             diversify: the best k of an ordered list with its item vectors, see `diversifier_of`;
                 None takes them by score.
+            calibration: makes probabilities of the ranker's scores, once all else is done with
+                them; None leaves them.
         """
         super().__init__()
         self.query_model, self.index, self.ranker = query_model, index, ranker
         self._num_candidates, self._diversify = num_candidates, diversify
+        self._calibration = calibration
 
     def with_index(self, index: TopKIndex) -> "TwoStage":
         """The same but for the index."""
-        return TwoStage(self.query_model, index, self.ranker, self._num_candidates, self._diversify)
+        return TwoStage(
+            self.query_model,
+            index,
+            self.ranker,
+            self._num_candidates,
+            self._diversify,
+            self._calibration,
+        )
 
     def retrieve(self, history: tf.Tensor, excluded: tf.Tensor, k: int) -> TopKRows:
         """The first stage alone.
@@ -90,10 +102,16 @@ class TwoStage(tf.Module):
         )
         nothing = tf.zeros_like(found.rows[:, :1])
         if self._diversify is None:
-            return take_best(found.rows, ranked, nothing, k)
-        ordered = take_best(found.rows, ranked, nothing, max(k, self._num_candidates))
-        vectors = tf.gather(self.query_model.item_vectors, ordered.rows)
-        return self._diversify(ordered, vectors, k)
+            best = take_best(found.rows, ranked, nothing, k)
+        else:
+            ordered = take_best(found.rows, ranked, nothing, max(k, self._num_candidates))
+            vectors = tf.gather(self.query_model.item_vectors, ordered.rows)
+            best = self._diversify(ordered, vectors, k)
+        if self._calibration is None:
+            return best
+        filled = best.rows > 0
+        probabilities = self._calibration.apply(tf.where(filled, best.scores, 0.0))
+        return TopKRows(best.rows, tf.where(filled, probabilities, float("-inf")))
 
     def similar(self, rows: tf.Tensor, k: int) -> TopKRows:
         """The nearest items of each item by cosine of their vectors, itself left out.

@@ -2,6 +2,7 @@
 
 RUN/manifest.json config.json schema.json report.json
     retrieval/ ranking/          weights, TensorFlow checkpoints
+    ranking/calibration.npz      where `ranking.calibration` is set
     item_vectors.npy             [items + 1, dim], the item tower's
     modality_values.npy          [items + 1, modality, reduced_dim]
     target_counts.npy            [items + 1], targets of retrieval's training
@@ -23,6 +24,7 @@ from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage, diversifier_of
 from tfrs_mm.ranking import build_ranker
+from tfrs_mm.ranking.calibration import CALIBRATION_FILE, read_calibration
 from tfrs_mm.retrieval import QueryModel, build_two_tower
 from tfrs_mm.schema import Modality
 from tfrs_mm.training.knowledge import Knowledge, read_knowledge
@@ -98,12 +100,17 @@ def load_run(
         config, knowledge.schema, make_ranking_tables(knowledge, item_vectors, values)
     )
     _restore(ranker, run_dir / "ranking" / "weights")
+    calibration = None
+    if config.ranking.calibration != "none":
+        path = run_dir / "ranking" / CALIBRATION_FILE
+        calibration = read_calibration(path, config.ranking.calibration)
     model = TwoStage(
         query_model,
         ExactIndex(query_model.item_vectors),
         ranker,
         config.ranking.candidates,
         diversifier_of(config.ranking),
+        calibration,
     )
     return Run(run_dir, manifest["fingerprint"], config, knowledge, item_vectors, values, model)
 

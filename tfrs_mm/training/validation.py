@@ -1,10 +1,12 @@
 """NDCG@10 on the validation queries, ranking the whole corpus; what both stages are stopped by."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.data.input_pipeline import Queries
-from tfrs_mm.evaluation.evaluate import Recommend, rank_queries
+from tfrs_mm.evaluation.evaluate import Ranked, Recommend, rank_queries
 from tfrs_mm.evaluation.metrics import query_metrics
 from tfrs_mm.index import TopKRows
 from tfrs_mm.policy import TwoStage
@@ -16,6 +18,21 @@ def request_buckets(queries: Queries, time_edges: np.ndarray) -> np.ndarray:
     last = np.maximum(queries.history_length - 1, 0)
     times = queries.history_times[np.arange(len(last)), last]
     return np.where(queries.history_length > 0, bucket_of(times, time_edges), 0).astype(np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcomes:
+    """Candidates that were scored, and what became of them.
+
+    Attributes:
+        queries: `[n]`, the number of the query of each.
+        scores: `[n]` float32.
+        labels: `[n]` bool, whether it is what the user took.
+    """
+
+    queries: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
 
 
 class Validation:
@@ -48,10 +65,25 @@ class Validation:
 
     def ndcg(self, recommend: Recommend, label: str) -> float:
         """Mean NDCG@10 of a recommender, see `rank_queries`."""
-        ranked = rank_queries(
+        ranked = self._rank(recommend, label)
+        return float(query_metrics(ranked.rows, self._relevant, (("ndcg", 10),)).mean())
+
+    def outcomes(self, recommend: Recommend, label: str) -> Outcomes:
+        """All that a recommender returned, see `rank_queries`, with its scores."""
+        ranked = self._rank(recommend, label)
+        labels = np.stack(
+            [
+                np.isin(rows, wanted)
+                for rows, wanted in zip(ranked.rows, self._relevant, strict=True)
+            ]
+        )
+        filled = ranked.rows > 0
+        return Outcomes(np.nonzero(filled)[0], ranked.scores[filled], labels[filled])
+
+    def _rank(self, recommend: Recommend, label: str) -> Ranked:
+        return rank_queries(
             recommend, self._history, self._seen, self._buckets, self._batch_size, label
         )
-        return float(query_metrics(ranked.rows, self._relevant, (("ndcg", 10),)).mean())
 
 
 def retrieval_function(model: TwoStage, k: int) -> Recommend:
