@@ -1,48 +1,25 @@
 """The second stage: DCN-v2 over what is known of a query and each of its candidates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from tfrs_mm.config import Config
+from tfrs_mm.log_settings import weights_of
 from tfrs_mm.losses import RANKING_LOSSES
 from tfrs_mm.ranking.attention import TargetAttention
 from tfrs_mm.ranking.features import RankingTables, candidate_features
+from tfrs_mm.ranking.heads import BALANCES, MultiTaskHeads, utility
 from tfrs_mm.ranking.histograms import match_histograms
+from tfrs_mm.ranking.standardise import Standardise
+from tfrs_mm.ranking_settings import task_weights_of
 from tfrs_mm.schema import Schema
 from tfrs_mm.towers.tabular import CategoryEmbedding
 
 QUERY, HISTORY, BUCKET = "query", "history", "bucket"
 CANDIDATES, RETRIEVAL_SCORES = "candidates", "retrieval_scores"
-OWN_EVENT = "own_event"
-
-
-class Standardise(tf.keras.layers.Layer):
-    """Takes away a mean and divides by a deviation; both are plain weights, saved and restored as
-    such.
-
-    Keras's own layer for this keeps what it computes with apart from its weights, so that a
-    restored checkpoint would leave it as it was.
-    """
-
-    def build(self, input_shape: tf.TensorShape) -> None:
-        size = input_shape[-1]
-        self._mean = self.add_weight("mean", (size,), initializer="zeros", trainable=False)
-        self._deviation = self.add_weight("deviation", (size,), initializer="ones", trainable=False)
-        super().build(input_shape)
-
-    def fit(self, features: tf.Tensor) -> None:
-        """Takes mean and deviation from `[examples, size]`; what never varies is only centred."""
-        if not self.built:
-            self.build(features.shape)
-        mean, variance = tf.nn.moments(features, axes=[0])
-        self._mean.assign(mean)
-        self._deviation.assign(tf.where(variance > 1e-10, tf.sqrt(variance), 1.0))
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """`[..., size]` to the same shape; beyond six deviations it is cut off."""
-        return tf.clip_by_value((inputs - self._mean) / self._deviation, -6.0, 6.0)
+OWN_EVENT, LABELS = "own_event", "labels"
 
 
 class RankingModel(tfrs.Model):
@@ -71,6 +48,10 @@ class RankingModel(tfrs.Model):
         attention_dim: int = 16,
         histogram_bins: int = 0,
         loss: str = "listwise",
+        task_weights: Sequence[float] = (),
+        task_balance: str = "fixed",
+        experts: int = 4,
+        expert_dim: int = 16,
     ) -> None:
         super().__init__()
         self._hide_events, self._seed = hide_events, seed
@@ -90,7 +71,13 @@ class RankingModel(tfrs.Model):
         ]
         self._dense = [tf.keras.layers.Dense(size, activation="relu") for size in hidden]
         self._dropout = tf.keras.layers.Dropout(dropout)
-        self._head = tf.keras.layers.Dense(1, kernel_initializer="zeros")
+        self._task_weights, self._balance = tuple(task_weights), None
+        if len(task_weights) > 1:
+            self._head = MultiTaskHeads(len(task_weights), experts, expert_dim)
+            self._balance = BALANCES[task_balance](task_weights)
+            self._balance.build(tf.TensorShape([len(task_weights)]))
+        else:
+            self._head = tf.keras.layers.Dense(1, kernel_initializer="zeros")
         self._trust = self.add_weight(name="trust_in_retrieval", shape=(), initializer="ones")
         num_modalities = tables.modality_vectors.shape[1]
         sources = {"none": 0, "items": 1, "modalities": 1 + num_modalities}[attention]
@@ -132,8 +119,20 @@ class RankingModel(tfrs.Model):
         """Fits mean and variance of the dense features, `[examples, size]`."""
         self._standardise.fit(features)
 
+    def start_level(self, retrieval_scores: tf.Tensor, shares: tf.Tensor) -> None:
+        """Shifts untrained scores, so that on average they are the log-odds of a positive.
+
+        A shift changes no order, but a loss of single places would spend its first epochs on it.
+
+        Args:
+            retrieval_scores: `[n]` of candidates.
+            shares: `[tasks]`, or `[1]`: of candidates that are positives, between 0 and 1.
+        """
+        level = tf.reduce_mean(self._trust * retrieval_scores / self._temperature)
+        self._head.bias.assign(tf.math.log(shares / (1.0 - shares)) - level)
+
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """One score for each candidate.
+        """One score for each candidate: of several tasks their `utility`.
 
         Args:
             inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]`
@@ -144,6 +143,13 @@ class RankingModel(tfrs.Model):
         Returns:
             `[batch, k]`.
         """
+        logits = self.task_logits(inputs, training=training)
+        if self._balance is None:
+            return tf.squeeze(logits, axis=-1)
+        return utility(logits, self._task_weights)
+
+    def task_logits(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """The score of each task, or the only one, from what `call` takes: `[batch, k, tasks]`."""
         dense = self._standardise(self.features(inputs, training=training))
         embedded = [
             embed(tf.gather(self.tables.categories[name], inputs[CANDIDATES]))
@@ -159,16 +165,27 @@ class RankingModel(tfrs.Model):
             x = self._dropout(dense_layer(x), training=training)
         if self._structure == "parallel":
             x = tf.concat([crossed, x], axis=-1)
-        correction = tf.squeeze(self._head(x), axis=-1)
-        return self._trust * inputs[RETRIEVAL_SCORES] / self._temperature + correction
+        retrieved = self._trust * inputs[RETRIEVAL_SCORES] / self._temperature
+        return retrieved[..., None] + self._head(x)
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The mean loss of the positive, at place 0, against the other candidates.
 
-        Candidates of row 0 are empty places and take no part.
+        Candidates of row 0 are empty places and take no part. Where there are tasks, `inputs` holds
+        `labels` `[batch, tasks]` bool besides: of which of them the positive is one.
         """
-        losses = self._loss(self(inputs, training=training), inputs[CANDIDATES] > 0)
-        return tf.reduce_mean(losses) / tf.distribute.get_strategy().num_replicas_in_sync
+        allowed, labels = inputs[CANDIDATES] > 0, inputs.get(LABELS)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if self._balance is None:
+            of_task = None if labels is None else labels[:, 0]
+            losses = self._loss(self(inputs, training=training), allowed, of_task)
+            return tf.reduce_mean(losses) / replicas
+        logits = self.task_logits(inputs, training=training)
+        losses = [
+            tf.reduce_mean(self._loss(logits[..., task], allowed, labels[:, task]))
+            for task in range(len(self._task_weights))
+        ]
+        return self._balance(tf.stack(losses)) / replicas
 
     def _attend(self, candidates: tf.Tensor, history: tf.Tensor) -> list[tf.Tensor]:
         """What each attention layer says, the one over item vectors first."""
@@ -206,6 +223,10 @@ def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> Ranki
         attention_dim=settings.attention_dim,
         histogram_bins=settings.histogram_bins,
         loss=settings.loss,
+        task_weights=task_weights_of(settings, weights_of(config.data.events)),
+        task_balance=settings.task_balance,
+        experts=settings.experts,
+        expert_dim=settings.expert_dim,
     )
     model(
         {

@@ -24,6 +24,7 @@ class RankingExamples:
         retrieval_scores: the same shape, float32.
         own_event: the same shape, float32: with what weight item-to-item statistics know the
             positive's own event; 0 for negatives.
+        event: `[examples]` int32, the positive's kind, a row of the vocabulary of kinds.
     """
 
     query: np.ndarray
@@ -32,6 +33,7 @@ class RankingExamples:
     candidates: np.ndarray
     retrieval_scores: np.ndarray
     own_event: np.ndarray
+    event: np.ndarray
 
     def __len__(self) -> int:
         return len(self.query)
@@ -139,6 +141,7 @@ def mine_examples(
                 np.concatenate([positive[:size, None], rows], axis=1),
                 np.concatenate([positive_scores[:, None], scores], axis=1),
                 own_event,
+                windows["history/event"][chosen[:, 0], chosen[:, 1]],
             )
             parts.append([column[returned] for column in columns])
             progress.advance(size)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
-from tfrs_mm.data.examples import IS_TARGET
+from tfrs_mm.data.examples import HISTORY_EVENT, IS_TARGET
 from tfrs_mm.data.input_pipeline import read_queries
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
@@ -16,6 +16,7 @@ from tfrs_mm.ranking.ranker import (
     BUCKET,
     CANDIDATES,
     HISTORY,
+    LABELS,
     OWN_EVENT,
     QUERY,
     RETRIEVAL_SCORES,
@@ -25,6 +26,7 @@ from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
 from tfrs_mm.training.mining import RankingExamples, mine_examples
 from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
+from tfrs_mm.training.tasks import task_labels, task_rows
 from tfrs_mm.training.validation import Validation, ranking_function
 
 _ADAPT_EXAMPLES = 512
@@ -83,9 +85,14 @@ def train_ranking(
         work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
 
     Raises:
-        UserError: no positive has a history to rank for, or none was returned by retrieval.
+        UserError: no positive has a history to rank for, none was returned by retrieval, or a task
+            is no kind of event or has no positive.
     """
     settings, seed = config.ranking, config.training.seed
+    rows = task_rows(knowledge.data_dir, settings.tasks)
+    if settings.tasks:
+        of_task = np.isin(windows[HISTORY_EVENT], rows)
+        windows = windows | {IS_TARGET: windows[IS_TARGET] & of_task}
     index = ExactIndex(query_model.item_vectors)
     if not windows[IS_TARGET][:, 1:].any():
         raise UserError(
@@ -111,8 +118,11 @@ def train_ranking(
             "candidates, so there is nothing to rank. Raise `ranking.candidates`, or train "
             "retrieval for longer."
         )
+    labels = task_labels(examples.event, rows, settings.tasks)
     ranker = build_ranker(config, knowledge.schema, tables)
     ranker.adapt(_sampled_features(ranker, examples, seed))
+    if settings.loss == "pointwise":
+        ranker.start_level(*_level(examples, labels))
     optimizer = make_optimizer(settings.learning_rate, weight_decay=0.0, average_decay=0.0)
     optimizer.build(ranker.trainable_variables)
     ranker.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
@@ -135,7 +145,7 @@ def train_ranking(
     )
     if not keep_best.resumed:
         keep_best.consider()
-    dataset = _batches(examples, settings.batch_size, seed)
+    dataset = _batches(examples, labels, settings.batch_size, seed)
     steps = -(-len(examples) // settings.batch_size)
     fit(
         ranker, dataset, steps, settings.max_epochs, keep_best,
@@ -165,7 +175,20 @@ def _sampled_features(ranker: tf.keras.Model, examples: RankingExamples, seed: i
     return tf.boolean_mask(ranker.features(inputs), inputs[CANDIDATES] > 0)
 
 
-def _batches(examples: RankingExamples, batch_size: int, seed: int) -> tf.data.Dataset:
-    dataset = tf.data.Dataset.from_tensor_slices(_inputs(examples, slice(None)))
+def _level(examples: RankingExamples, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Retrieval's scores of all filled places, and the share of each task's positives in them."""
+    filled = examples.candidates > 0
+    positives = labels.sum(axis=0) if labels.size else np.array([len(examples)])
+    # One place more, for what is only ever shown with a positive of the task.
+    shares = positives / (filled.sum() + 1)
+    scores = examples.retrieval_scores[filled]
+    return tf.constant(scores, tf.float32), tf.constant(shares, tf.float32)
+
+
+def _batches(
+    examples: RankingExamples, labels: np.ndarray, batch_size: int, seed: int
+) -> tf.data.Dataset:
+    columns = _inputs(examples, slice(None)) | ({LABELS: labels} if labels.size else {})
+    dataset = tf.data.Dataset.from_tensor_slices(columns)
     dataset = dataset.shuffle(len(examples), seed=seed, reshuffle_each_iteration=True).repeat()
     return dataset.batch(batch_size, drop_remainder=True).prefetch(2)

@@ -41,6 +41,11 @@ def make_inputs():
     }
 
 
+def with_labels(inputs):
+    """Of two tasks the first list has a positive of the second, the other one of both."""
+    return inputs | {"labels": tf.constant([[False, True], [True, True]])}
+
+
 def features(tables, inputs):
     return candidate_features(
         tables,
@@ -155,8 +160,13 @@ VARIANTS = {
     "attention": {"attention": "items", "attention_dim": 3},
     "histograms": {"histogram_bins": 4},
     "everything": {
-        "projection_dim": 0, "structure": "parallel", "attention": "modalities",
-        "attention_dim": 3, "histogram_bins": 4, "loss": "pairwise",
+        "projection_dim": 0, "cross_layers": 1, "structure": "parallel",
+        "attention": "modalities", "attention_dim": 3, "histogram_bins": 4, "loss": "pairwise",
+    },
+    "tasks": {"task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3},
+    "uncertain tasks": {
+        "task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3, "task_balance": "uncertainty",
+        "loss": "pointwise",
     },
 }  # fmt: skip
 
@@ -185,6 +195,7 @@ def test_an_empty_place_changes_no_score_and_no_loss(name):
     ranker, inputs = make_variant(name), make_inputs()
     inputs["candidates"] = tf.constant([[3, 4, 0], [5, 2, 0]], tf.int32)
     inputs["retrieval_scores"] = tf.constant([[0.5, 0.2, 0.0], [0.1, 0.3, 0.0]], tf.float32)
+    inputs |= with_labels(inputs) if name.endswith("tasks") else {}
     without = {key: inputs[key][:, :2] for key in ("candidates", "retrieval_scores")}
     np.testing.assert_allclose(ranker(inputs)[:, :2], ranker(inputs | without), atol=1e-5)
     np.testing.assert_allclose(
@@ -235,6 +246,43 @@ def test_it_learns_and_compiles_with_xla(name):
     # of a list alike
     np.testing.assert_allclose(first, 0.3466, atol=1e-3)
     assert float(ranker.compute_loss(inputs)) < 0.1
+
+
+def test_scores_of_several_tasks_are_their_utility():
+    ranker, inputs = make_variant("tasks"), make_inputs()
+    logits = ranker.task_logits(inputs).numpy()
+    assert np.abs(logits[..., 0] - logits[..., 1]).max() > 1e-3
+    # weights 1 and 3
+    np.testing.assert_allclose(ranker(inputs), 0.25 * logits[..., 0] + 0.75 * logits[..., 1],
+                               atol=1e-5)  # fmt: skip
+
+
+def test_the_loss_of_tasks_is_the_mean_of_their_own_by_weight():
+    ranker, inputs = make_variant("tasks"), with_labels(make_inputs())
+    logits = ranker.task_logits(inputs).numpy()
+    # The first list has no positive of the first task, the second list no negative to lose to.
+    second = np.log(np.exp(logits[0, :, 1]).sum()) - logits[0, 0, 1]
+    wanted = (0.25 * (0 + 0) + 0.75 * (second + 0)) / 2
+    np.testing.assert_allclose(ranker.compute_loss(inputs), wanted, rtol=1e-4)
+
+
+def test_one_task_has_the_plain_head_and_learns_from_its_own_positives():
+    ranker, inputs = make_ranker(make_tables(), task_weights=(2.0,)), make_inputs()
+    assert len(ranker.weights) == len(make_ranker(make_tables()).weights)
+    plain = float(ranker.compute_loss(inputs | {"labels": tf.constant([[True], [True]])}))
+    np.testing.assert_allclose(plain, ranker.compute_loss(inputs))
+    assert float(ranker.compute_loss(inputs | {"labels": tf.constant([[False], [False]])})) == 0
+
+
+@pytest.mark.parametrize("task_weights", [(), (1.0, 1.0)])
+def test_an_untrained_ranker_can_start_at_the_share_of_positives(task_weights):
+    ranker, inputs = make_ranker(make_tables(), task_weights=task_weights), make_inputs()
+    scores = tf.reshape(inputs["retrieval_scores"], [-1])
+    shares = tf.constant([0.25, 0.5][: max(len(task_weights), 1)])
+    ranker.start_level(scores, shares)
+    logits = ranker.task_logits(inputs).numpy()
+    # ln(1/3) = -1.0986, and 0
+    np.testing.assert_allclose(logits.mean((0, 1)), [-1.0986, 0.0][: len(shares)], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
