@@ -28,6 +28,9 @@ class RankingConfig:
     # Bins, from -1 to 1, in which cosines of a candidate to the history are counted, by item
     # vector and by each modality; 0 counts none.
     histogram_bins: int = 0
+    # Whether the ranker reads what records hold of users and moments, see data.profiles and
+    # data.time_features; a model that is served knows profiles as of its export.
+    profiles: bool = False
     # Share of candidates that are shown in training as if they were new, without popularity and
     # item-to-item statistics, so that new items are not ranked down for having none.
     hide_events: float = 0.2

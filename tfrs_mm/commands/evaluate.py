@@ -76,6 +76,7 @@ def evaluate_run(loaded: Any, stage: str, split: str) -> tuple[dict[str, Any], A
 
     from tfrs_mm.data.input_pipeline import read_queries
     from tfrs_mm.evaluation import TOP, popularity_ranking, rank_queries, report
+    from tfrs_mm.training.context import context_spec, contexts_of
     from tfrs_mm.training.validation import ranking_function, request_buckets, retrieval_function
 
     knowledge, batch_size = loaded.knowledge, loaded.config.training.evaluation_batch
@@ -89,8 +90,12 @@ def evaluate_run(loaded: Any, stage: str, split: str) -> tuple[dict[str, Any], A
         else:
             recommend = ranking_function(loaded.model, min(TOP, loaded.config.ranking.candidates))
         buckets = request_buckets(queries, knowledge.counts.time_edges)
+        contexts = {}
+        if stage == "ranking":
+            spec = context_spec(loaded.config, knowledge.schema)
+            contexts = contexts_of(queries.extras, spec, knowledge.schema)
         ranked = rank_queries(
-            recommend, queries.history_items, seen, buckets, batch_size, f"rank {split}"
+            recommend, queries.history_items, seen, buckets, batch_size, f"rank {split}", contexts
         )
     relevant = [np.unique(rows) for rows in queries.targets]
     result = report(ranked, relevant, knowledge.schema.num_items, ~knowledge.warm)

@@ -5,7 +5,7 @@ Evaluation, mining of negatives and the export all go through this class, so wha
 what is served.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -67,7 +67,12 @@ class TwoStage(tf.Module):
         return self.index.search(self.query_model(history), excluded, k)
 
     def recommend(
-        self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor, k: int
+        self,
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        k: int,
+        contexts: Mapping[str, tf.Tensor] | None = None,
     ) -> TopKRows:
         """Both stages.
 
@@ -76,6 +81,7 @@ class TwoStage(tf.Module):
             excluded: `[batch, n]` int32, 0 for none.
             buckets: `[batch]` int32, up to the start of which popularity is known.
             k: how many; at most the number of candidates.
+            contexts: what is known of users and moments, see `ranking.context`; None for nothing.
 
         Returns:
             The best k, or in the order of picking where a diversifier picks them.
@@ -97,6 +103,7 @@ class TwoStage(tf.Module):
                 BUCKET: buckets,
                 CANDIDATES: found.rows,
                 RETRIEVAL_SCORES: scores,
+                **(contexts or {}),
             },
             training=False,
         )

@@ -5,16 +5,13 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from tfrs_mm.config import Config
-from tfrs_mm.log_settings import weights_of
 from tfrs_mm.losses import RANKING_LOSSES
 from tfrs_mm.ranking.attention import TargetAttention
+from tfrs_mm.ranking.context import CONTEXT, ContextSpec, context_features
 from tfrs_mm.ranking.features import RankingTables, candidate_features
 from tfrs_mm.ranking.heads import BALANCES, MultiTaskHeads, utility
 from tfrs_mm.ranking.histograms import match_histograms
 from tfrs_mm.ranking.standardise import Standardise
-from tfrs_mm.ranking_settings import task_weights_of
-from tfrs_mm.schema import Schema
 from tfrs_mm.towers.tabular import CategoryEmbedding
 
 QUERY, HISTORY, BUCKET = "query", "history", "bucket"
@@ -52,11 +49,12 @@ class RankingModel(tfrs.Model):
         task_balance: str = "fixed",
         experts: int = 4,
         expert_dim: int = 16,
+        context: ContextSpec | None = None,
     ) -> None:
         super().__init__()
         self._hide_events, self._seed = hide_events, seed
         self._structure, self._histogram_bins = structure, histogram_bins
-        self._loss = RANKING_LOSSES[loss]
+        self._loss, self._context = RANKING_LOSSES[loss], context
         self._hold = lambda: (
             tables
         )  # no weights of the ranker: neither checkpoints nor optimiser see them
@@ -89,7 +87,8 @@ class RankingModel(tfrs.Model):
         return self._hold()
 
     def features(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The dense features of a batch, as `call` takes it: `candidate_features`, then histograms.
+        """The dense features of a batch, as `call` takes it: `candidate_features`, then
+        histograms and the context where they are asked for.
 
         In training some candidates are shown as new. Every positive of the training range has
         events, so without that the ranker would learn that what has none is never wanted.
@@ -108,12 +107,17 @@ class RankingModel(tfrs.Model):
             inputs.get(OWN_EVENT),
             as_new,
         )
-        if not self._histogram_bins:
+        if not (self._histogram_bins or self._context):
             return dense
-        counts = match_histograms(
-            self.tables, inputs[HISTORY], inputs[CANDIDATES], self._histogram_bins
-        )
-        return tf.concat([dense, counts], axis=-1)
+        parts, candidates = [dense], inputs[CANDIDATES]
+        if self._histogram_bins:
+            counts = match_histograms(
+                self.tables, inputs[HISTORY], candidates, self._histogram_bins
+            )
+            parts.append(counts)
+        if self._context:
+            parts.append(self._of_context(inputs))
+        return tf.concat(parts, axis=-1)
 
     def adapt(self, features: tf.Tensor) -> None:
         """Fits mean and variance of the dense features, `[examples, size]`."""
@@ -136,8 +140,8 @@ class RankingModel(tfrs.Model):
 
         Args:
             inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]`
-                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`, and in
-                training `own_event` `[batch, k]`.
+                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`, in training
+                `own_event` `[batch, k]`, and what is known of a `ContextSpec`.
             training: whether dropout is on.
 
         Returns:
@@ -187,6 +191,21 @@ class RankingModel(tfrs.Model):
         ]
         return self._balance(tf.stack(losses)) / replicas
 
+    @property
+    def neutral_context(self) -> tf.Tensor:
+        """`[size]`: the mean context of training, which stands for one that is not known."""
+        return self._standardise.mean[-self._context.size :]
+
+    def _of_context(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        categories = None
+        if self._context.top:
+            rows = self.tables.categories[self._context.category]
+            categories = tf.gather(rows, inputs[CANDIDATES])
+        neutral = tf.zeros([self._context.size])
+        if CONTEXT not in inputs:
+            neutral = self.neutral_context
+        return context_features(self._context, inputs, categories, neutral)
+
     def _attend(self, candidates: tf.Tensor, history: tf.Tensor) -> list[tf.Tensor]:
         """What each attention layer says, the one over item vectors first."""
         known = (history > 0)[:, None, :]
@@ -202,39 +221,3 @@ class RankingModel(tfrs.Model):
                 both = present[0][:, :, None, place] & present[1][:, None, :, place]
                 attended.append(layer(values[0][:, :, place], values[1][:, :, place], both & known))
         return attended
-
-
-def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> RankingModel:
-    """The one place that makes a ranker out of a configuration; its weights are built."""
-    settings = config.ranking
-    model = RankingModel(
-        tables,
-        cross_layers=settings.cross_layers,
-        projection_dim=settings.projection_dim,
-        hidden=settings.hidden,
-        dropout=settings.dropout,
-        category_dim=settings.category_dim,
-        categories={feature.name: feature.size for feature in schema.categories},
-        temperature=config.retrieval.temperature,
-        hide_events=settings.hide_events,
-        seed=config.training.seed,
-        structure=settings.structure,
-        attention=settings.attention,
-        attention_dim=settings.attention_dim,
-        histogram_bins=settings.histogram_bins,
-        loss=settings.loss,
-        task_weights=task_weights_of(settings, weights_of(config.data.events)),
-        task_balance=settings.task_balance,
-        experts=settings.experts,
-        expert_dim=settings.expert_dim,
-    )
-    model(
-        {
-            QUERY: tf.zeros([1, tables.item_vectors.shape[1]]),
-            HISTORY: tf.zeros([1, schema.max_history], tf.int32),
-            BUCKET: tf.zeros([1], tf.int32),
-            CANDIDATES: tf.zeros([1, 2], tf.int32),
-            RETRIEVAL_SCORES: tf.zeros([1, 2]),
-        }
-    )
-    return model

@@ -17,6 +17,11 @@ class Standardise(tf.keras.layers.Layer):
         self._deviation = self.add_weight("deviation", (size,), initializer="ones", trainable=False)
         super().build(input_shape)
 
+    @property
+    def mean(self) -> tf.Tensor:
+        """`[size]`."""
+        return tf.convert_to_tensor(self._mean)
+
     def fit(self, features: tf.Tensor) -> None:
         """Takes mean and deviation from `[examples, size]`; what never varies is only centred."""
         if not self.built:

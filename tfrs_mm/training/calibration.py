@@ -14,6 +14,7 @@ from tfrs_mm.ranking import RankingModel
 from tfrs_mm.ranking.calibration import CALIBRATIONS, Calibration
 from tfrs_mm.ranking.reliability import reliability_table
 from tfrs_mm.retrieval import QueryModel
+from tfrs_mm.training.context import context_spec, contexts_of
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.validation import Outcomes, Validation, ranking_function
 
@@ -42,12 +43,15 @@ def calibrate(
     settings, seed = config.ranking, config.training.seed
     k = min(settings.candidates, knowledge.schema.num_items)
     model = TwoStage(query_model, ExactIndex(query_model.item_vectors), ranker, settings.candidates)
+    queries = read_queries(knowledge.data_dir, knowledge.schema, "valid")
+    spec = context_spec(config, knowledge.schema)
     validation = Validation(
-        read_queries(knowledge.data_dir, knowledge.schema, "valid"),
+        queries,
         knowledge.counts.time_edges,
         config.training.evaluation_batch,
         config.training.max_validation_queries,
         seed,
+        contexts_of(queries.extras, spec, knowledge.schema),
     )
     outcomes = validation.outcomes(ranking_function(model, k), "calibrate ranking")
     if not outcomes.labels.any():

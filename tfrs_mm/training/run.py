@@ -27,6 +27,7 @@ from tfrs_mm.ranking import build_ranker
 from tfrs_mm.ranking.calibration import CALIBRATION_FILE, read_calibration
 from tfrs_mm.retrieval import QueryModel, build_two_tower
 from tfrs_mm.schema import Modality
+from tfrs_mm.training.context import context_spec
 from tfrs_mm.training.knowledge import Knowledge, read_knowledge
 from tfrs_mm.training.ranking import make_ranking_tables
 from tfrs_mm.training.retrieval import (
@@ -97,7 +98,10 @@ def load_run(
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
     query_model = QueryModel(two_tower.user_tower, item_vectors)
     ranker = build_ranker(
-        config, knowledge.schema, make_ranking_tables(knowledge, item_vectors, values)
+        config,
+        knowledge.schema,
+        make_ranking_tables(knowledge, item_vectors, values),
+        context_spec(config, knowledge.schema),
     )
     _restore(ranker, run_dir / "ranking" / "weights")
     calibration = None

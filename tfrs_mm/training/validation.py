@@ -1,6 +1,7 @@
 """NDCG@10 on the validation queries, ranking the whole corpus; what both stages are stopped by."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -39,7 +40,13 @@ class Validation:
     """Validation queries, asked again after every epoch."""
 
     def __init__(
-        self, queries: Queries, time_edges: np.ndarray, batch_size: int, limit: int, seed: int
+        self,
+        queries: Queries,
+        time_edges: np.ndarray,
+        batch_size: int,
+        limit: int,
+        seed: int,
+        contexts: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Draws the queries to ask.
 
@@ -49,6 +56,7 @@ class Validation:
             batch_size: queries at a time.
             limit: how many to ask at most.
             seed: of the draw.
+            contexts: of all queries, see `contexts_of`; None for none.
         """
         size = len(queries.user)
         chosen = np.arange(size)
@@ -59,6 +67,7 @@ class Validation:
         self._relevant = [np.unique(rows) for rows in queries.targets.take(chosen)]
         self._buckets = request_buckets(queries, time_edges)[chosen]
         self._batch_size = batch_size
+        self._contexts = {name: column[chosen] for name, column in (contexts or {}).items()}
 
     def __len__(self) -> int:
         return len(self._history)
@@ -82,8 +91,9 @@ class Validation:
 
     def _rank(self, recommend: Recommend, label: str) -> Ranked:
         return rank_queries(
-            recommend, self._history, self._seen, self._buckets, self._batch_size, label
-        )
+            recommend, self._history, self._seen, self._buckets, self._batch_size, label,
+            self._contexts,
+        )  # fmt: skip
 
 
 def retrieval_function(model: TwoStage, k: int) -> Recommend:
@@ -101,7 +111,12 @@ def ranking_function(model: TwoStage, k: int) -> Recommend:
     """Both stages as `rank_queries` asks them, compiled once."""
 
     @tf.function
-    def recommend(history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> TopKRows:
-        return model.recommend(history, excluded, buckets, k)
+    def recommend(
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        contexts: dict[str, tf.Tensor] | None = None,
+    ) -> TopKRows:
+        return model.recommend(history, excluded, buckets, k, contexts)
 
     return recommend

@@ -77,6 +77,18 @@ def test_queries_are_asked_in_whole_batches_and_come_back_in_order():
     assert sizes == [2, 2, 2]
 
 
+def test_contexts_go_with_their_queries():
+    def recommend(history, excluded, buckets, contexts):
+        return history + contexts["age"].astype(np.int32)[:, None], history * 1.0
+
+    history = np.array([[1], [2], [3]], np.int32)
+    ages = {"age": np.array([10.0, 20.0, 30.0], np.float32)}
+    ranked = rank_queries(
+        recommend, history, [np.array([], int)] * 3, np.zeros(3, np.int32), 2, "ask", ages
+    )
+    assert ranked.rows[:, 0].tolist() == [11, 22, 33]
+
+
 def test_cold_and_warm_targets_are_reported_apart():
     cold = np.array([False, False, True])
     ranked = Ranked(np.array([[1, 2], [2, 1]], np.int32), np.zeros((2, 2), np.float32))

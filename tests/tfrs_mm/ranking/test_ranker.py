@@ -10,6 +10,7 @@ from tfrs_mm.ranking import (
     TransitionTables,
     candidate_features,
 )
+from tfrs_mm.ranking.context import ContextSpec
 from tfrs_mm.ranking.features import HALF_LIFE
 
 
@@ -41,6 +42,15 @@ def make_inputs():
     }
 
 
+def with_context(inputs):
+    """Two numbers of each user, and two favourite genres of the first."""
+    return inputs | {
+        "context": tf.constant([[1.0, 2.0], [3.0, 5.0]]),
+        "favourites": tf.constant([[1, 2], [0, 0]]),
+        "favourite_weights": tf.constant([[3.0, 1.0], [0.0, 0.0]]),
+    }
+
+
 def with_labels(inputs):
     """Of two tasks the first list has a positive of the second, the other one of both."""
     return inputs | {"labels": tf.constant([[False, True], [True, True]])}
@@ -64,9 +74,11 @@ def make_ranker(tables, adapted=True, **changes):
     } | changes  # fmt: skip
     ranker = RankingModel(tables, **settings)
     if adapted:
-        dense = ranker.features(make_inputs())
+        spec = settings.get("context")
+        dense = ranker.features(make_inputs() | (spec.blank(2) if spec else {}))
         ranker.adapt(tf.reshape(dense, [-1, dense.shape[-1]]))
-    ranker(make_inputs())
+    spec = settings.get("context")
+    ranker(make_inputs() | (spec.blank(2) if spec else {}))
     return ranker
 
 
@@ -163,6 +175,7 @@ VARIANTS = {
         "projection_dim": 0, "cross_layers": 1, "structure": "parallel",
         "attention": "modalities", "attention_dim": 3, "histogram_bins": 4, "loss": "pairwise",
     },
+    "profiles": {"context": ContextSpec(2, 2, "genres")},
     "tasks": {"task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3},
     "uncertain tasks": {
         "task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3, "task_balance": "uncertainty",
@@ -246,6 +259,28 @@ def test_it_learns_and_compiles_with_xla(name):
     # of a list alike
     np.testing.assert_allclose(first, 0.3466, atol=1e-3)
     assert float(ranker.compute_loss(inputs)) < 0.1
+
+
+def test_a_context_stands_beside_each_candidate_with_the_share_of_its_favourites():
+    spec = ContextSpec(2, 2, "genres")
+    ranker, inputs = make_ranker(make_tables(), context=spec), with_context(make_inputs())
+    found = ranker.features(inputs).numpy()[..., -3:]
+    # candidates 3 and 4 are of genre 1, which has 3 of 4, and of genre 3; 5 of genre 2
+    np.testing.assert_allclose(found[0], [[0.75, 1, 2], [0, 1, 2]])
+    np.testing.assert_allclose(found[1], [[0, 3, 5], [0, 3, 5]])
+
+
+def test_who_is_not_known_is_as_users_are_on_average():
+    ranker = make_ranker(make_tables(), context=ContextSpec(2, 2, "genres"))
+    known = with_context(make_inputs())
+    features = ranker.features(known)
+    ranker.adapt(tf.reshape(features, [-1, features.shape[-1]]))
+    # mean of 1 and 3, and of 2 and 5
+    np.testing.assert_allclose(ranker.neutral_context, [2.0, 3.5], rtol=1e-6)
+    unknown = ranker.features(make_inputs()).numpy()[..., -3:]
+    np.testing.assert_allclose(unknown, np.tile([0, 2.0, 3.5], (2, 2, 1)), rtol=1e-6)
+    variant = make_variant("profiles")
+    assert np.abs(variant(known) - variant(make_inputs())).max() > 1e-4
 
 
 def test_scores_of_several_tasks_are_their_utility():

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfrs_mm.config import Config
+from tfrs_mm.data.optional_features import optional_features
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.ranking import RankingModel, RankingTables, TransitionTables, popularity_table
+from tfrs_mm.schema import Schema
+from tfrs_mm.training.context import context_spec, contexts_at
 from tfrs_mm.training.mining import RankingExamples, mine_examples
 
 NUM_ITEMS, LENGTH = 10, 6
@@ -144,6 +148,23 @@ def test_popularity_is_the_same_without_the_own_event(windows, examples):
         (example,) = np.flatnonzero(match)
         without = features_of(count(windows, left_out=(user, place)), examples)
         np.testing.assert_allclose(whole[example, 0, :4], without[example, 0, :4], atol=1e-6)
+
+
+def test_a_context_is_of_the_moment_before_the_event(windows, examples):
+    config = Config().with_overrides({"ranking.profiles": True, "data.profiles": True})
+    schema = Schema(optional_features(config.data, 2, 0), LENGTH)
+    # As the job writes profiles: each position's own, of the events before it.
+    before = np.broadcast_to(np.arange(LENGTH), windows["history/item"].shape)
+    profiles = {
+        "profile/kinds": np.stack([0 * before, before], axis=-1),
+        "profile/activity": np.repeat(before[..., None], 3, axis=-1),
+        "profile/seconds_since_last": np.where(before > 0, 10, -1),
+    }
+    spec = context_spec(config, schema)
+    found = contexts_at(windows | profiles, examples.places, spec, schema)["context"]
+    # One event more would be the positive itself.
+    counts = (examples.history > 0).sum(axis=1)
+    np.testing.assert_allclose(found[:, 1:5], np.log1p(counts)[:, None].repeat(4, 1), rtol=1e-6)
 
 
 def test_a_history_ends_before_the_event(windows, examples, planted):

@@ -107,6 +107,12 @@ def test_the_kind_of_event_is_the_positives_own():
     assert by_positive == {2: 1, 3: 2, 4: 1, 6: 2, 7: 2, 8: 1}
 
 
+def test_an_example_says_where_its_positive_lies():
+    examples, _ = mine(num_candidates=5)
+    rows = make_windows()["history/item"]
+    np.testing.assert_array_equal(rows[tuple(examples.places.T)], examples.candidates[:, 0])
+
+
 def test_scores_are_the_first_stages_own():
     examples, vectors = mine()
     wanted = np.einsum("nd,nkd->nk", examples.query, vectors[examples.candidates])
