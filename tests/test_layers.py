@@ -11,7 +11,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 ZERO = {
     "tfrs_mm", "_runtime", "errors", "artefacts", "progress", "schema", "signatures", "config",
     "weights", "encoder_folder", "data_checks", "data_settings", "encoder_settings",
-    "fusion_settings", "log_settings", "projection", "settings", "settings_checks", "termination",
+    "fusion_settings", "log_settings", "projection", "ranking_settings", "settings",
+    "settings_checks", "termination",
 }  # fmt: skip
 ALLOWED = {
     **dict.fromkeys(ZERO, ZERO),

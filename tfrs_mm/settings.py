@@ -5,6 +5,7 @@ from typing import Literal
 
 from tfrs_mm.data_settings import AnomalyRule, DataConfig
 from tfrs_mm.fusion_settings import AlignmentConfig, FusionConfig
+from tfrs_mm.ranking_settings import RankingConfig
 
 __all__ = [
     "AlignmentConfig", "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig",
@@ -136,30 +137,6 @@ class IndexConfig:
     leaves: int = 0  # 0 chooses: about sqrt(corpus) from 100,000 items on, else none
     leaves_to_search: int = 0  # 0 chooses a tenth of the leaves
     reordering: int = 0  # candidates re-scored exactly; 0 chooses four times the number asked for
-
-
-@dataclasses.dataclass(frozen=True)
-class RankingConfig:
-    """The DCN-v2 ranker over what retrieval returned."""
-
-    candidates: int = 200
-    # Newest share of each user's training events that retrieval leaves to the ranker; with 0 both
-    # learn from all of them.
-    holdout: float = 0.1
-    cross_layers: int = 2
-    projection_dim: int = 8  # rank of a cross layer's kernel; 0 is full
-    hidden: tuple[int, ...] = (32,)
-    dropout: float = 0.2
-    category_dim: int = 8
-    # Share of candidates that are shown in training as if they were new, without popularity and
-    # item-to-item statistics, so that new items are not ranked down for having none.
-    hide_events: float = 0.2
-    negatives: int = 63  # of each positive, drawn from what retrieval returned for it
-    max_examples: int = 20_000  # the newest positives of the training range
-    batch_size: int = 128
-    learning_rate: float = 0.0005
-    max_epochs: int = 20
-    patience: int = 4
 
 
 @dataclasses.dataclass(frozen=True)

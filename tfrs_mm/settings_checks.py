@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfrs_mm import encoder_settings
 from tfrs_mm.data_checks import data_faults
+from tfrs_mm.ranking_settings import ranking_faults
 from tfrs_mm.settings import AlignmentConfig, EncoderConfig, EncodersConfig
 
 if TYPE_CHECKING:
@@ -32,11 +33,6 @@ def illegal_values(config: "Config") -> list[str]:
         "retrieval.in_batch_negatives": retrieval.in_batch_negatives,
         "retrieval.max_epochs": retrieval.max_epochs,
         "retrieval.patience": retrieval.patience,
-        "ranking.candidates": ranking.candidates,
-        "ranking.cross_layers": ranking.cross_layers,
-        "ranking.negatives": ranking.negatives,
-        "ranking.max_examples": ranking.max_examples,
-        "ranking.batch_size": ranking.batch_size,
         "training.evaluation_batch": config.training.evaluation_batch,
         "training.max_validation_queries": config.training.max_validation_queries,
         "export.k": config.export.k,
@@ -46,9 +42,6 @@ def illegal_values(config: "Config") -> list[str]:
         "fusion.modality_dropout": config.fusion.modality_dropout,
         "fusion.id_dropout": config.fusion.id_dropout,
         "retrieval.dropout": retrieval.dropout,
-        "ranking.dropout": ranking.dropout,
-        "ranking.holdout": ranking.holdout,
-        "ranking.hide_events": ranking.hide_events,
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)
@@ -60,6 +53,7 @@ def illegal_values(config: "Config") -> list[str]:
     for field in dataclasses.fields(config.sources):
         size = getattr(config.sources, field.name)
         demand(size >= 0, f"sources.{field.name}", "0 or more", size)
+    faults += ranking_faults(ranking)
     demand(config.encoders.threads >= 0, "encoders.threads", "0 or more", config.encoders.threads)
     faults += _encoder_faults(config.encoders)
     scale = config.fusion.content_scale
@@ -68,7 +62,6 @@ def illegal_values(config: "Config") -> list[str]:
     demand(
         retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate
     )
-    demand(ranking.learning_rate > 0, "ranking.learning_rate", "above 0", ranking.learning_rate)
     ridge = config.fusion.imputation_ridge
     demand(0 < ridge < math.inf, "fusion.imputation_ridge", "above 0, and finite", ridge)
     faults += _alignment_faults(config.alignment)

@@ -66,18 +66,45 @@ def answer(loaded: "Run", stage: str, split: str) -> Answers:
 def rank_with(loaded: "Run", stage: str, queries: "Queries", label: str) -> "Ranked":
     """The lists of one stage of a run; `label` is shown while it works."""
     from tfrs_mm.evaluation import TOP, popularity_ranking, rank_queries
+    from tfrs_mm.training.context import context_spec, contexts_of
     from tfrs_mm.training.validation import ranking_function, request_buckets, retrieval_function
 
     knowledge, seen = loaded.knowledge, list(queries.seen)
     if stage == "popularity":
         return popularity_ranking(knowledge.target_counts, seen)
+    contexts = {}
     if stage == "retrieval":
         recommend = retrieval_function(loaded.model, TOP)
     else:
-        recommend = ranking_function(loaded.model, min(TOP, loaded.config.ranking.candidates))
+        recommend = ranking_function(loaded.model, min(TOP, loaded.model.num_candidates))
+        spec = context_spec(loaded.config, knowledge.schema)
+        contexts = contexts_of(queries.extras, spec, knowledge.schema)
     buckets = request_buckets(queries, knowledge.counts.time_edges)
     batch_size = loaded.config.training.evaluation_batch
-    return rank_queries(recommend, queries.history_items, seen, buckets, batch_size, label)
+    return rank_queries(
+        recommend, queries.history_items, seen, buckets, batch_size, label, contexts
+    )
+
+
+def ask_sources(loaded: "Run", queries: "Queries", relevant: Sequence[Any]) -> dict[str, Any]:
+    """What each source of candidates finds of the relevant rows, see `source_report`."""
+    import numpy as np
+
+    from tfrs_mm.evaluation import rank_queries, source_report
+    from tfrs_mm.training.validation import request_buckets, sources_function
+
+    knowledge, sources = loaded.knowledge, loaded.model.sources
+    found = rank_queries(
+        sources_function(loaded.model),
+        queries.history_items,
+        list(queries.seen),
+        request_buckets(queries, knowledge.counts.time_edges),
+        loaded.config.training.evaluation_batch,
+        "ask sources",
+    )
+    parts = np.split(found.rows, np.cumsum([source.size for source in sources])[:-1], axis=1)
+    by_name = {source.name: rows for source, rows in zip(sources, parts, strict=True)}
+    return source_report(by_name, relevant, knowledge.schema.num_items)
 
 
 def read_other(path: pathlib.Path, loaded: "Run", split: str) -> "Predictions":

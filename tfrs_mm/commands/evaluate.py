@@ -5,9 +5,14 @@ import pathlib
 from typing import Any
 
 from tfrs_mm.artefacts import write_json
-from tfrs_mm.commands.answers import answer, compare, knock_out, read_other
+from tfrs_mm.commands.answers import answer, ask_sources, compare, knock_out, read_other
 from tfrs_mm.commands.arguments import new_parser
-from tfrs_mm.commands.evaluate_table import print_comparison, print_knockouts, print_report
+from tfrs_mm.commands.evaluate_table import (
+    print_comparison,
+    print_knockouts,
+    print_report,
+    print_sources,
+)
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import Modality
 
@@ -76,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         other = read_other(arguments.compare, loaded, arguments.on)
     answers = answer(loaded, arguments.stage, arguments.on)
     result = report(answers.measured)
+    if arguments.stage == "ranking":
+        result["sources"] = ask_sources(loaded, answers.queries, answers.questions.relevant)
     if other is not None:
         result["comparison"] = {"file": str(arguments.compare)} | compare(answers, other)
     if arguments.knockout:
@@ -93,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, {"stage": arguments.stage, "on": arguments.on} | result)
         print(f"json: {arguments.json}")
     print_report(arguments.stage, result)
+    if "sources" in result:
+        print_sources(result["sources"])
     if "comparison" in result:
         print_comparison(result["comparison"])
     if "knockout" in result:

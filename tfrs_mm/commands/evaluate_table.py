@@ -40,6 +40,16 @@ def print_knockouts(result: list[dict[str, Any]]) -> None:
             print(f"  {entry['part']:<12} {entry['by']:<8} {whose:<12}{figures.rstrip()}")
 
 
+def print_sources(result: dict[str, Any]) -> None:
+    """What the ranker is given to choose from, and where it comes from."""
+    print("candidates of the ranker, and the share of what was wanted that is among them:")
+    print(f"  {'source':<12} {'items':>7} {'recall':>8} {'adds':>8}")
+    for name, of in result["sources"].items():
+        print(f"  {name:<12} {of['items']:>7.1f} {of['recall']:>8.4f} {of['adds']:>8.4f}")
+    union = result["union"]
+    print(f"  {'together':<12} {union['items']:>7.1f} {union['recall']:>8.4f}")
+
+
 def _whose(lost: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "all", lost
     for name in ("cold_items", "warm_items"):

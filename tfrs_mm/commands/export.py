@@ -74,6 +74,7 @@ def make_recommender(loaded: object, index_kind: str) -> object:
     from tfrs_mm.data.input_pipeline import read_queries
     from tfrs_mm.errors import UserError
     from tfrs_mm.export import Recommender
+    from tfrs_mm.training.context import context_spec, user_contexts
 
     knowledge, config, schema = loaded.knowledge, loaded.config, loaded.knowledge.schema
     if config.export.k > schema.num_items:
@@ -109,4 +110,5 @@ def make_recommender(loaded: object, index_kind: str) -> object:
         histories,
         (seen_rows, np.concatenate([[0], np.cumsum(lengths)])),
         config.export.k,
+        user_contexts(users, context_spec(config, schema), model.ranker, schema),
     )

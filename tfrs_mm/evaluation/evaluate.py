@@ -1,13 +1,13 @@
 """Lists of a recommender: every item is a candidate, what the user has had is left out."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from tfrs_mm.progress import Progress
 
-Recommend = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Recommend = Callable[..., tuple[np.ndarray, np.ndarray]]
 TOP = 100
 
 
@@ -31,17 +31,19 @@ def rank_queries(
     buckets: np.ndarray,
     batch_size: int,
     label: str,
+    contexts: Mapping[str, np.ndarray] | None = None,
 ) -> Ranked:
     """Asks a recommender for every query, in batches of one static shape.
 
     Args:
         recommend: `(history [batch, time], excluded [batch, n], buckets [batch])` to rows and
-            scores.
+            scores; where there are contexts, it takes them as a fourth argument.
         history: `[queries, time]` int32.
         seen: rows to exclude of each query.
         buckets: `[queries]` int32, of the popularity that may be known.
         batch_size: queries at a time.
         label: shown while it runs.
+        contexts: `[queries, ...]` by name; None or none where the recommender knows none.
     """
     rows, scores = [], []
     width = max((len(entry) for entry in seen), default=0)
@@ -52,9 +54,12 @@ def rank_queries(
             excluded = np.zeros((batch_size, max(width, 1)), np.int32)
             for place, entry in enumerate(seen[part]):
                 excluded[place, : len(entry)] = entry
-            found_rows, found_scores = recommend(
+            arguments = [
                 _padded(history[part], batch_size), excluded, _padded(buckets[part], batch_size)
-            )
+            ]  # fmt: skip
+            if contexts:
+                arguments.append({n: _padded(c[part], batch_size) for n, c in contexts.items()})
+            found_rows, found_scores = recommend(*arguments)
             rows.append(np.asarray(found_rows)[:size])
             scores.append(np.asarray(found_scores)[:size])
             progress.advance(size)

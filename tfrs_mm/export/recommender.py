@@ -5,7 +5,7 @@ tensors are spelt in `tfrs_mm.signatures`. With the exact index only core Tensor
 used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +26,7 @@ class Recommender(tf.Module):
         histories: np.ndarray,
         seen: tuple[np.ndarray, np.ndarray],
         k: int,
+        contexts: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Collects what the graph needs.
 
@@ -37,10 +38,16 @@ class Recommender(tf.Module):
                 first, right-padded with 0.
             seen: flat rows and `[users + 2]` row splits: every item each user ever had.
             k: length of the answers.
+            contexts: `[users + 1, ...]` by name, what the ranker is told of each user as of now;
+                None where it asks for nothing.
         """
         super().__init__()
         self._model, self._k = model, k
         self._tables = model.ranker.tables  # no weights of the ranker, but part of what is saved
+        self._contexts = {
+            name: tf.Variable(column, trainable=False, name=name)
+            for name, column in sorted((contexts or {}).items())
+        }
         self._item_ids = tf.Variable(_with_empty(item_ids), trainable=False, name="item_ids")
         self._item_rows = _lookup(item_ids)
         self._user_rows = _lookup(user_ids)
@@ -69,7 +76,11 @@ class Recommender(tf.Module):
     ) -> dict[str, tf.Tensor]:
         history, excluded = self._query(user_id, history_item_ids, exclude_item_ids)
         buckets = tf.fill(tf.shape(user_id), self._tables.last_bucket)
-        return self._answer(self._model.recommend(history, excluded, buckets, self._k))
+        contexts = {}
+        if self._contexts:
+            users = self._user_rows.lookup(user_id)
+            contexts = {name: tf.gather(rows, users) for name, rows in self._contexts.items()}
+        return self._answer(self._model.recommend(history, excluded, buckets, self._k, contexts))
 
     def _retrieve(
         self, user_id: tf.Tensor, history_item_ids: tf.Tensor, exclude_item_ids: tf.Tensor

@@ -6,6 +6,7 @@ from tfrs_mm.losses.contrastive import (
     info_nce,
     pairwise_sigmoid,
 )
+from tfrs_mm.losses.ranking import listwise, pairwise, pointwise
 from tfrs_mm.losses.sampled_softmax import (
     any_of,
     correct_for_sampling,
@@ -14,7 +15,10 @@ from tfrs_mm.losses.sampled_softmax import (
     sampled_softmax,
 )
 
+RANKING_LOSSES = {"listwise": listwise, "pairwise": pairwise, "pointwise": pointwise}
+
 __all__ = [
+    "RANKING_LOSSES",
     "agreement_penalty", "any_of", "correct_for_sampling", "cosine_distance",
     "first_of_each", "info_nce", "pairwise_sigmoid", "same_item", "sampled_softmax",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ Evaluation, mining of negatives and the export all go through this class, so wha
 what is served.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -12,6 +12,7 @@ from tfrs_mm.index import TopKIndex, TopKRows, take_best
 from tfrs_mm.policy.candidates import Candidates, gather_candidates
 from tfrs_mm.policy.sources import CandidateSource, Request, TowerSource
 from tfrs_mm.ranking import RankingModel
+from tfrs_mm.ranking.calibration import Calibration
 from tfrs_mm.ranking.ranker import BUCKET, CANDIDATES, HISTORY, QUERY, RETRIEVAL_SCORES
 from tfrs_mm.retrieval import QueryModel
 
@@ -26,6 +27,8 @@ class TwoStage(tf.Module):
         ranker: RankingModel | None,
         num_candidates: int,
         sources: Sequence[CandidateSource] = (),
+        diversify: Callable[[TopKRows, tf.Tensor, int], TopKRows] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -35,11 +38,16 @@ class TwoStage(tf.Module):
             ranker: None where there is only the first stage.
             num_candidates: of the two towers that the ranker sees.
             sources: of further candidates.
+            diversify: the best k of an ordered list with its item vectors, see `diversifier_of`;
+                None takes them by score.
+            calibration: makes probabilities of the ranker's scores, once all else is done with
+                them; None leaves them.
         """
         super().__init__()
         self.query_model, self.ranker = query_model, ranker
         self.towers = TowerSource(index, query_model.item_vectors, num_candidates)
         self.others = list(sources)
+        self._diversify, self._calibration = diversify, calibration
 
     @property
     def sources(self) -> list[CandidateSource]:
@@ -53,7 +61,15 @@ class TwoStage(tf.Module):
 
     def with_index(self, index: TopKIndex) -> "TwoStage":
         """The same model over another index of the same vectors."""
-        return TwoStage(self.query_model, index, self.ranker, self.towers.size, self.others)
+        return TwoStage(
+            self.query_model,
+            index,
+            self.ranker,
+            self.towers.size,
+            self.others,
+            self._diversify,
+            self._calibration,
+        )
 
     def request(self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> Request:
         """The arguments of `recommend` as the sources take them."""
@@ -74,7 +90,12 @@ class TwoStage(tf.Module):
         return self.towers.index.search(self.query_model(history), excluded, k)
 
     def recommend(
-        self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor, k: int
+        self,
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        k: int,
+        contexts: Mapping[str, tf.Tensor] | None = None,
     ) -> TopKRows:
         """Both stages.
 
@@ -83,6 +104,10 @@ class TwoStage(tf.Module):
             excluded: `[batch, n]` int32, 0 for none.
             buckets: `[batch]` int32, up to the start of which popularity is known.
             k: how many; at most the number of candidates.
+            contexts: what is known of users and moments, see `ranking.context`; None for nothing.
+
+        Returns:
+            The best k, or in the order of picking where a diversifier picks them.
 
         Raises:
             ValueError: there is no ranker.
@@ -101,10 +126,22 @@ class TwoStage(tf.Module):
                 BUCKET: buckets,
                 CANDIDATES: found.rows,
                 RETRIEVAL_SCORES: scores,
+                **(contexts or {}),
             },
             training=False,
         )
-        return take_best(found.rows, ranked, tf.zeros_like(found.rows[:, :1]), k)
+        nothing = tf.zeros_like(found.rows[:, :1])
+        if self._diversify is None:
+            best = take_best(found.rows, ranked, nothing, k)
+        else:
+            ordered = take_best(found.rows, ranked, nothing, max(k, self.num_candidates))
+            vectors = tf.gather(self.query_model.item_vectors, ordered.rows)
+            best = self._diversify(ordered, vectors, k)
+        if self._calibration is None:
+            return best
+        filled = best.rows > 0
+        probabilities = self._calibration.apply(tf.where(filled, best.scores, 0.0))
+        return TopKRows(best.rows, tf.where(filled, probabilities, float("-inf")))
 
     def similar(self, rows: tf.Tensor, k: int) -> TopKRows:
         """The nearest items of each item by cosine of their vectors, itself left out.

@@ -1,5 +1,6 @@
 """The second stage: reorders what retrieval returned."""
 
+from tfrs_mm.ranking.build import build_ranker
 from tfrs_mm.ranking.features import RankingTables, candidate_features
 from tfrs_mm.ranking.popularity import (
     bucket_of,
@@ -7,7 +8,7 @@ from tfrs_mm.ranking.popularity import (
     popular_lists,
     popularity_table,
 )
-from tfrs_mm.ranking.ranker import RankingModel, build_ranker
+from tfrs_mm.ranking.ranker import RankingModel
 from tfrs_mm.ranking.transitions import TransitionTables
 
 __all__ = [

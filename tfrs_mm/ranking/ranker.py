@@ -1,53 +1,31 @@
 """The second stage: DCN-v2 over what is known of a query and each of its candidates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from tfrs_mm.config import Config
+from tfrs_mm.losses import RANKING_LOSSES
+from tfrs_mm.ranking.attention import TargetAttention
+from tfrs_mm.ranking.context import CONTEXT, ContextSpec, context_features
 from tfrs_mm.ranking.features import RankingTables, candidate_features
-from tfrs_mm.schema import Schema
+from tfrs_mm.ranking.heads import BALANCES, MultiTaskHeads, utility
+from tfrs_mm.ranking.histograms import match_histograms
+from tfrs_mm.ranking.standardise import Standardise
 from tfrs_mm.towers.tabular import CategoryEmbedding
 
 QUERY, HISTORY, BUCKET = "query", "history", "bucket"
 CANDIDATES, RETRIEVAL_SCORES = "candidates", "retrieval_scores"
-OWN_EVENT = "own_event"
-
-
-class Standardise(tf.keras.layers.Layer):
-    """Takes away a mean and divides by a deviation; both are plain weights, saved and restored as
-    such.
-
-    Keras's own layer for this keeps what it computes with apart from its weights, so that a
-    restored checkpoint would leave it as it was.
-    """
-
-    def build(self, input_shape: tf.TensorShape) -> None:
-        size = input_shape[-1]
-        self._mean = self.add_weight("mean", (size,), initializer="zeros", trainable=False)
-        self._deviation = self.add_weight("deviation", (size,), initializer="ones", trainable=False)
-        super().build(input_shape)
-
-    def fit(self, features: tf.Tensor) -> None:
-        """Takes mean and deviation from `[examples, size]`; what never varies is only centred."""
-        if not self.built:
-            self.build(features.shape)
-        mean, variance = tf.nn.moments(features, axes=[0])
-        self._mean.assign(mean)
-        self._deviation.assign(tf.where(variance > 1e-10, tf.sqrt(variance), 1.0))
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """`[..., size]` to the same shape; beyond six deviations it is cut off."""
-        return tf.clip_by_value((inputs - self._mean) / self._deviation, -6.0, 6.0)
+OWN_EVENT, LABELS = "own_event", "labels"
 
 
 class RankingModel(tfrs.Model):
     """Scores candidates as a correction to the first stage's score.
 
-    Wang et al., DCN V2, 2021: cross layers (equation 1), then dense layers. The last layer starts
-    at zero, so that an untrained ranker keeps the order of retrieval, and what is learnt is the
-    difference.
+    Wang et al., DCN V2, 2021: cross layers (equation 1, or 2 where their kernel has a low rank),
+    with dense layers behind them ("stacked") or beside them ("parallel", both of figure 1). The
+    last layer starts at zero, so that an untrained ranker keeps the order of retrieval, and what is
+    learnt is the difference.
     """
 
     def __init__(
@@ -62,9 +40,21 @@ class RankingModel(tfrs.Model):
         temperature: float,
         hide_events: float = 0.0,
         seed: int = 0,
+        structure: str = "stacked",
+        attention: str = "none",
+        attention_dim: int = 16,
+        histogram_bins: int = 0,
+        loss: str = "listwise",
+        task_weights: Sequence[float] = (),
+        task_balance: str = "fixed",
+        experts: int = 4,
+        expert_dim: int = 16,
+        context: ContextSpec | None = None,
     ) -> None:
         super().__init__()
         self._hide_events, self._seed = hide_events, seed
+        self._structure, self._histogram_bins = structure, histogram_bins
+        self._loss, self._context = RANKING_LOSSES[loss], context
         self._hold = lambda: (
             tables
         )  # no weights of the ranker: neither checkpoints nor optimiser see them
@@ -79,8 +69,17 @@ class RankingModel(tfrs.Model):
         ]
         self._dense = [tf.keras.layers.Dense(size, activation="relu") for size in hidden]
         self._dropout = tf.keras.layers.Dropout(dropout)
-        self._head = tf.keras.layers.Dense(1, kernel_initializer="zeros")
+        self._task_weights, self._balance = tuple(task_weights), None
+        if len(task_weights) > 1:
+            self._head = MultiTaskHeads(len(task_weights), experts, expert_dim)
+            self._balance = BALANCES[task_balance](task_weights)
+            self._balance.build(tf.TensorShape([len(task_weights)]))
+        else:
+            self._head = tf.keras.layers.Dense(1, kernel_initializer="zeros")
         self._trust = self.add_weight(name="trust_in_retrieval", shape=(), initializer="ones")
+        num_modalities = tables.modality_vectors.shape[1]
+        sources = {"none": 0, "items": 1, "modalities": 1 + num_modalities}[attention]
+        self._attention = [TargetAttention(attention_dim) for _ in range(sources)]
 
     @property
     def tables(self) -> RankingTables:
@@ -88,7 +87,8 @@ class RankingModel(tfrs.Model):
         return self._hold()
 
     def features(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The dense features of a batch, as `call` takes it.
+        """The dense features of a batch, as `call` takes it: `candidate_features`, then
+        histograms and the context where they are asked for.
 
         In training some candidates are shown as new. Every positive of the training range has
         events, so without that the ranker would learn that what has none is never wanted.
@@ -97,7 +97,7 @@ class RankingModel(tfrs.Model):
         if training and self._hide_events > 0:
             drawn = tf.random.uniform(tf.shape(inputs[CANDIDATES]), seed=self._seed)
             as_new = drawn < self._hide_events
-        return candidate_features(
+        dense = candidate_features(
             self.tables,
             inputs[QUERY],
             inputs[HISTORY],
@@ -107,69 +107,117 @@ class RankingModel(tfrs.Model):
             inputs.get(OWN_EVENT),
             as_new,
         )
+        if not (self._histogram_bins or self._context):
+            return dense
+        parts, candidates = [dense], inputs[CANDIDATES]
+        if self._histogram_bins:
+            counts = match_histograms(
+                self.tables, inputs[HISTORY], candidates, self._histogram_bins
+            )
+            parts.append(counts)
+        if self._context:
+            parts.append(self._of_context(inputs))
+        return tf.concat(parts, axis=-1)
 
     def adapt(self, features: tf.Tensor) -> None:
-        """Fits mean and variance of the dense features, `[examples, num_features]`."""
+        """Fits mean and variance of the dense features, `[examples, size]`."""
         self._standardise.fit(features)
 
+    def start_level(self, retrieval_scores: tf.Tensor, shares: tf.Tensor) -> None:
+        """Shifts untrained scores, so that on average they are the log-odds of a positive.
+
+        A shift changes no order, but a loss of single places would spend its first epochs on it.
+
+        Args:
+            retrieval_scores: `[n]` of candidates.
+            shares: `[tasks]`, or `[1]`: of candidates that are positives, between 0 and 1.
+        """
+        level = tf.reduce_mean(self._trust * retrieval_scores / self._temperature)
+        self._head.bias.assign(tf.math.log(shares / (1.0 - shares)) - level)
+
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """One score for each candidate.
+        """One score for each candidate: of several tasks their `utility`.
 
         Args:
             inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]`
-                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`, and in
-                training `own_event` `[batch, k]`.
+                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`, in training
+                `own_event` `[batch, k]`, and what is known of a `ContextSpec`.
             training: whether dropout is on.
 
         Returns:
             `[batch, k]`.
         """
+        logits = self.task_logits(inputs, training=training)
+        if self._balance is None:
+            return tf.squeeze(logits, axis=-1)
+        return utility(logits, self._task_weights)
+
+    def task_logits(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """The score of each task, or the only one, from what `call` takes: `[batch, k, tasks]`."""
         dense = self._standardise(self.features(inputs, training=training))
         embedded = [
             embed(tf.gather(self.tables.categories[name], inputs[CANDIDATES]))
             for name, embed in self._categories.items()
         ]
-        x0 = tf.concat([dense, *embedded], axis=-1)
-        x = x0
+        attended = self._attend(inputs[CANDIDATES], inputs[HISTORY])
+        x0 = tf.concat([dense, *embedded, *attended], axis=-1)
+        crossed = x0
         for cross in self._cross:
-            x = cross(x0, x)
+            crossed = cross(x0, crossed)
+        x = crossed if self._structure == "stacked" else x0
         for dense_layer in self._dense:
             x = self._dropout(dense_layer(x), training=training)
-        correction = tf.squeeze(self._head(x), axis=-1)
-        return self._trust * inputs[RETRIEVAL_SCORES] / self._temperature + correction
+        if self._structure == "parallel":
+            x = tf.concat([crossed, x], axis=-1)
+        retrieved = self._trust * inputs[RETRIEVAL_SCORES] / self._temperature
+        return retrieved[..., None] + self._head(x)
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Softmax of the positive, at place 0, against the other candidates (a listwise loss).
+        """The mean loss of the positive, at place 0, against the other candidates.
 
-        Candidates of row 0 are empty places and take no part.
+        Candidates of row 0 are empty places and take no part. Where there are tasks, `inputs` holds
+        `labels` `[batch, tasks]` bool besides: of which of them the positive is one.
         """
-        logits = tf.where(inputs[CANDIDATES] > 0, self(inputs, training=training), -1e9)
-        losses = tf.reduce_logsumexp(logits, axis=1) - logits[:, 0]
-        return tf.reduce_mean(losses) / tf.distribute.get_strategy().num_replicas_in_sync
+        allowed, labels = inputs[CANDIDATES] > 0, inputs.get(LABELS)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if self._balance is None:
+            of_task = None if labels is None else labels[:, 0]
+            losses = self._loss(self(inputs, training=training), allowed, of_task)
+            return tf.reduce_mean(losses) / replicas
+        logits = self.task_logits(inputs, training=training)
+        losses = [
+            tf.reduce_mean(self._loss(logits[..., task], allowed, labels[:, task]))
+            for task in range(len(self._task_weights))
+        ]
+        return self._balance(tf.stack(losses)) / replicas
 
+    @property
+    def neutral_context(self) -> tf.Tensor:
+        """`[size]`: the mean context of training, which stands for one that is not known."""
+        return self._standardise.mean[-self._context.size :]
 
-def build_ranker(config: Config, schema: Schema, tables: RankingTables) -> RankingModel:
-    """The one place that makes a ranker out of a configuration; its weights are built."""
-    settings = config.ranking
-    model = RankingModel(
-        tables,
-        cross_layers=settings.cross_layers,
-        projection_dim=settings.projection_dim,
-        hidden=settings.hidden,
-        dropout=settings.dropout,
-        category_dim=settings.category_dim,
-        categories={feature.name: feature.size for feature in schema.categories},
-        temperature=config.retrieval.temperature,
-        hide_events=settings.hide_events,
-        seed=config.training.seed,
-    )
-    model(
-        {
-            QUERY: tf.zeros([1, tables.item_vectors.shape[1]]),
-            HISTORY: tf.zeros([1, schema.max_history], tf.int32),
-            BUCKET: tf.zeros([1], tf.int32),
-            CANDIDATES: tf.zeros([1, 2], tf.int32),
-            RETRIEVAL_SCORES: tf.zeros([1, 2]),
-        }
-    )
-    return model
+    def _of_context(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        categories = None
+        if self._context.top:
+            rows = self.tables.categories[self._context.category]
+            categories = tf.gather(rows, inputs[CANDIDATES])
+        neutral = tf.zeros([self._context.size])
+        if CONTEXT not in inputs:
+            neutral = self.neutral_context
+        return context_features(self._context, inputs, categories, neutral)
+
+    def _attend(self, candidates: tf.Tensor, history: tf.Tensor) -> list[tf.Tensor]:
+        """What each attention layer says, the one over item vectors first."""
+        known = (history > 0)[:, None, :]
+        attended = []
+        if self._attention:
+            tables = self.tables
+            vectors = [tf.gather(tables.item_vectors, rows) for rows in (candidates, history)]
+            attended.append(self._attention[0](*vectors, known))
+        if self._attention[1:]:
+            values = [tf.gather(tables.modality_vectors, rows) for rows in (candidates, history)]
+            present = [tf.gather(tables.present, rows) for rows in (candidates, history)]
+            for place, layer in enumerate(self._attention[1:]):
+                both = present[0][:, :, None, place] & present[1][:, None, :, place]
+                attended.append(layer(values[0][:, :, place], values[1][:, :, place], both & known))
+        return attended

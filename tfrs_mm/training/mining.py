@@ -24,6 +24,8 @@ class RankingExamples:
         retrieval_scores: the same shape, float32.
         own_event: the same shape, float32: with what weight item-to-item statistics know the
             positive's own event; 0 for negatives.
+        event: `[examples]` int32, the positive's kind, a row of the vocabulary of kinds.
+        places: `[examples, 2]`, the window that the positive lies in, and its place there.
     """
 
     query: np.ndarray
@@ -32,6 +34,8 @@ class RankingExamples:
     candidates: np.ndarray
     retrieval_scores: np.ndarray
     own_event: np.ndarray
+    event: np.ndarray
+    places: np.ndarray
 
     def __len__(self) -> int:
         return len(self.query)
@@ -147,6 +151,8 @@ def mine_examples(
                 np.concatenate([positive[:size], rows], axis=1),
                 np.concatenate([positive_scores[:, None], scores], axis=1),
                 own_event,
+                windows["history/event"][chosen[:, 0], chosen[:, 1]],
+                chosen,
             )
             parts.append([column[returned] for column in columns])
             progress.advance(size)

@@ -6,26 +6,35 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
-from tfrs_mm.data.examples import IS_TARGET
+from tfrs_mm.data.examples import HISTORY_EVENT, IS_TARGET
 from tfrs_mm.data.input_pipeline import read_queries
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
-from tfrs_mm.ranking import RankingTables, TransitionTables, build_ranker, popularity_table
+from tfrs_mm.ranking import (
+    RankingModel,
+    RankingTables,
+    TransitionTables,
+    build_ranker,
+    popularity_table,
+)
 from tfrs_mm.ranking.ranker import (
     BUCKET,
     CANDIDATES,
     HISTORY,
+    LABELS,
     OWN_EVENT,
     QUERY,
     RETRIEVAL_SCORES,
 )
 from tfrs_mm.retrieval import QueryModel
+from tfrs_mm.training.context import context_spec, contexts_at, contexts_of
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
 from tfrs_mm.training.mining import RankingExamples, mine_examples
 from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
 from tfrs_mm.training.sources import make_sources
+from tfrs_mm.training.tasks import task_labels, task_rows
 from tfrs_mm.training.validation import Validation, ranking_function
 
 _ADAPT_EXAMPLES = 512
@@ -84,9 +93,15 @@ def train_ranking(
         work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
 
     Raises:
-        UserError: no positive has a history to rank for, or none was returned by retrieval.
+        UserError: no positive has a history to rank for, none was returned by retrieval, or a task
+            is no kind of event or has no positive.
     """
-    settings, seed = config.ranking, config.training.seed
+    settings, seed, schema = config.ranking, config.training.seed, knowledge.schema
+    spec = context_spec(config, schema)
+    rows = task_rows(knowledge.data_dir, settings.tasks)
+    if settings.tasks:
+        of_task = np.isin(windows[HISTORY_EVENT], rows)
+        windows = windows | {IS_TARGET: windows[IS_TARGET] & of_task}
     index = ExactIndex(query_model.item_vectors)
     if not windows[IS_TARGET][:, 1:].any():
         raise UserError(
@@ -113,20 +128,27 @@ def train_ranking(
             "candidates, so there is nothing to rank. Raise `ranking.candidates`, or train "
             "retrieval for longer."
         )
-    ranker = build_ranker(config, knowledge.schema, tables)
-    ranker.adapt(_sampled_features(ranker, examples, seed))
+    labels = task_labels(examples.event, rows, settings.tasks)
+    ranker = build_ranker(config, schema, tables, spec)
+    contexts = contexts_at(windows, examples.places, spec, schema)
+    inputs = _inputs(examples) | contexts | ({LABELS: labels} if labels.size else {})
+    ranker.adapt(_sampled_features(ranker, inputs, seed))
+    if settings.loss == "pointwise":
+        ranker.start_level(*_level(examples, labels))
     optimizer = make_optimizer(settings.learning_rate, weight_decay=0.0, average_decay=0.0)
     optimizer.build(ranker.trainable_variables)
     ranker.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
 
     two_stage = TwoStage(query_model, index, ranker, settings.candidates, sources)
     recommend = ranking_function(two_stage, k=10)
+    queries = read_queries(knowledge.data_dir, schema, "valid")
     validation = Validation(
-        read_queries(knowledge.data_dir, knowledge.schema, "valid"),
+        queries,
         knowledge.counts.time_edges,
         config.training.evaluation_batch,
         config.training.max_validation_queries,
         seed,
+        contexts_of(queries.extras, spec, schema),
     )
     keep_best = KeepBest(
         ranker,
@@ -138,7 +160,7 @@ def train_ranking(
     )
     if not keep_best.resumed:
         keep_best.consider()
-    dataset = _batches(examples, settings.batch_size, seed)
+    dataset = _batches(inputs, settings.batch_size, seed)
     steps = -(-len(examples) // settings.batch_size)
     fit(
         ranker, dataset, steps, settings.max_epochs, keep_best,
@@ -149,26 +171,37 @@ def train_ranking(
     )
 
 
-def _inputs(examples: RankingExamples, chosen: np.ndarray | slice) -> dict[str, np.ndarray]:
+def _inputs(examples: RankingExamples) -> dict[str, np.ndarray]:
     return {
-        QUERY: examples.query[chosen],
-        HISTORY: examples.history[chosen],
-        BUCKET: examples.bucket[chosen],
-        CANDIDATES: examples.candidates[chosen],
-        RETRIEVAL_SCORES: examples.retrieval_scores[chosen].astype(np.float32),
-        OWN_EVENT: examples.own_event[chosen],
+        QUERY: examples.query,
+        HISTORY: examples.history,
+        BUCKET: examples.bucket,
+        CANDIDATES: examples.candidates,
+        RETRIEVAL_SCORES: examples.retrieval_scores.astype(np.float32),
+        OWN_EVENT: examples.own_event,
     }
 
 
-def _sampled_features(ranker: tf.keras.Model, examples: RankingExamples, seed: int) -> tf.Tensor:
+def _sampled_features(ranker: RankingModel, inputs: dict[str, np.ndarray], seed: int) -> tf.Tensor:
     """`[n, num_features]` of filled places of a few examples, to fit mean and variance on."""
-    size = min(_ADAPT_EXAMPLES, len(examples))
-    chosen = np.random.default_rng(seed).choice(len(examples), size, replace=False)
-    inputs = {name: tf.constant(column) for name, column in _inputs(examples, chosen).items()}
-    return tf.boolean_mask(ranker.features(inputs), inputs[CANDIDATES] > 0)
+    available = len(inputs[QUERY])
+    size = min(_ADAPT_EXAMPLES, available)
+    chosen = np.random.default_rng(seed).choice(available, size, replace=False)
+    sampled = {name: tf.constant(column[chosen]) for name, column in inputs.items()}
+    return tf.boolean_mask(ranker.features(sampled), sampled[CANDIDATES] > 0)
 
 
-def _batches(examples: RankingExamples, batch_size: int, seed: int) -> tf.data.Dataset:
-    dataset = tf.data.Dataset.from_tensor_slices(_inputs(examples, slice(None)))
-    dataset = dataset.shuffle(len(examples), seed=seed, reshuffle_each_iteration=True).repeat()
+def _level(examples: RankingExamples, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Retrieval's scores of all filled places, and the share of each task's positives in them."""
+    filled = examples.candidates > 0
+    positives = labels.sum(axis=0) if labels.size else np.array([len(examples)])
+    # One place more, for what is only ever shown with a positive of the task.
+    shares = positives / (filled.sum() + 1)
+    scores = examples.retrieval_scores[filled]
+    return tf.constant(scores, tf.float32), tf.constant(shares, tf.float32)
+
+
+def _batches(inputs: dict[str, np.ndarray], batch_size: int, seed: int) -> tf.data.Dataset:
+    dataset, size = tf.data.Dataset.from_tensor_slices(inputs), len(inputs[QUERY])
+    dataset = dataset.shuffle(size, seed=seed, reshuffle_each_iteration=True).repeat()
     return dataset.batch(batch_size, drop_remainder=True).prefetch(2)

@@ -2,6 +2,7 @@
 
 RUN/manifest.json config.json schema.json report.json
     retrieval/ ranking/          weights, TensorFlow checkpoints
+    ranking/calibration.npz      where `ranking.calibration` is set
     item_vectors.npy             [items + 1, dim], the item tower's
     modality_values.npy          [items + 1, modality, reduced_dim]
     target_counts.npy            [items + 1], targets of retrieval's training
@@ -21,10 +22,12 @@ from tfrs_mm.artefacts import read_manifest
 from tfrs_mm.config import Config, load_config
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
-from tfrs_mm.policy import TwoStage
+from tfrs_mm.policy import TwoStage, diversifier_of
 from tfrs_mm.ranking import build_ranker
+from tfrs_mm.ranking.calibration import CALIBRATION_FILE, read_calibration
 from tfrs_mm.retrieval import QueryModel, build_two_tower
 from tfrs_mm.schema import Modality
+from tfrs_mm.training.context import context_spec
 from tfrs_mm.training.knockout import ItemInputs
 from tfrs_mm.training.knowledge import Knowledge, read_knowledge
 from tfrs_mm.training.ranking import make_ranking_tables
@@ -132,14 +135,21 @@ def _assemble(
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
     query_model = QueryModel(two_tower.user_tower, item_vectors)
     ranking_tables = make_ranking_tables(knowledge, item_vectors, values)
-    ranker = build_ranker(config, knowledge.schema, ranking_tables)
+    spec = context_spec(config, knowledge.schema)
+    ranker = build_ranker(config, knowledge.schema, ranking_tables, spec)
     _restore(ranker, run_dir / "ranking" / "weights")
+    calibration = None
+    if config.ranking.calibration != "none":
+        path = run_dir / "ranking" / CALIBRATION_FILE
+        calibration = read_calibration(path, config.ranking.calibration)
     model = TwoStage(
         query_model,
         ExactIndex(query_model.item_vectors),
         ranker,
         config.ranking.candidates,
         make_sources(knowledge, config, ranking_tables),
+        diversifier_of(config.ranking),
+        calibration,
     )
     return Run(run_dir, fingerprint, config, knowledge, items, item_vectors, model)
 

@@ -19,8 +19,10 @@ from tfrs_mm.data.examples import IS_TARGET
 from tfrs_mm.data.input_pipeline import read_windows
 from tfrs_mm.data.reduction import Reduction
 from tfrs_mm.errors import UserError
+from tfrs_mm.ranking.calibration import CALIBRATION_FILE, write_calibration
 from tfrs_mm.retrieval import QueryModel
 from tfrs_mm.schema import Modality
+from tfrs_mm.training.calibration import calibrate
 from tfrs_mm.training.holdout import Holdout, count_targets
 from tfrs_mm.training.knowledge import Knowledge, fit_reductions, read_knowledge, reduced_values
 from tfrs_mm.training.ranking import make_ranking_tables, train_ranking
@@ -83,6 +85,12 @@ def train(
         {"retrieval": towers.seconds, "ranking": time.monotonic() - started},
     )
 
+    if config.ranking.calibration != "none":
+        calibration, report["calibration"] = calibrate(
+            knowledge, config, query_model, ranking.model
+        )
+        (work_dir / "ranking").mkdir(exist_ok=True)
+        write_calibration(work_dir / "ranking" / CALIBRATION_FILE, calibration)
     tf.train.Checkpoint(model=retrieval.model).write(str(work_dir / "retrieval" / "weights"))
     tf.train.Checkpoint(model=ranking.model).write(str(work_dir / "ranking" / "weights"))
     np.save(work_dir / "item_vectors.npy", item_vectors)

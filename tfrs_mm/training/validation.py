@@ -1,10 +1,13 @@
 """NDCG@10 on the validation queries, ranking the whole corpus; what both stages are stopped by."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.data.input_pipeline import Queries
-from tfrs_mm.evaluation.evaluate import Recommend, rank_queries
+from tfrs_mm.evaluation.evaluate import Ranked, Recommend, rank_queries
 from tfrs_mm.evaluation.metrics import query_metrics
 from tfrs_mm.index import TopKRows
 from tfrs_mm.policy import TwoStage
@@ -18,11 +21,32 @@ def request_buckets(queries: Queries, time_edges: np.ndarray) -> np.ndarray:
     return np.where(queries.history_length > 0, bucket_of(times, time_edges), 0).astype(np.int32)
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcomes:
+    """Candidates that were scored, and what became of them.
+
+    Attributes:
+        queries: `[n]`, the number of the query of each.
+        scores: `[n]` float32.
+        labels: `[n]` bool, whether it is what the user took.
+    """
+
+    queries: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
 class Validation:
     """Validation queries, asked again after every epoch."""
 
     def __init__(
-        self, queries: Queries, time_edges: np.ndarray, batch_size: int, limit: int, seed: int
+        self,
+        queries: Queries,
+        time_edges: np.ndarray,
+        batch_size: int,
+        limit: int,
+        seed: int,
+        contexts: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Draws the queries to ask.
 
@@ -32,6 +56,7 @@ class Validation:
             batch_size: queries at a time.
             limit: how many to ask at most.
             seed: of the draw.
+            contexts: of all queries, see `contexts_of`; None for none.
         """
         size = len(queries.user)
         chosen = np.arange(size)
@@ -42,16 +67,33 @@ class Validation:
         self._relevant = [np.unique(rows) for rows in queries.targets.take(chosen)]
         self._buckets = request_buckets(queries, time_edges)[chosen]
         self._batch_size = batch_size
+        self._contexts = {name: column[chosen] for name, column in (contexts or {}).items()}
 
     def __len__(self) -> int:
         return len(self._history)
 
     def ndcg(self, recommend: Recommend, label: str) -> float:
         """Mean NDCG@10 of a recommender, see `rank_queries`."""
-        ranked = rank_queries(
-            recommend, self._history, self._seen, self._buckets, self._batch_size, label
-        )
+        ranked = self._rank(recommend, label)
         return float(query_metrics(ranked.rows, self._relevant, (("ndcg", 10),)).mean())
+
+    def outcomes(self, recommend: Recommend, label: str) -> Outcomes:
+        """All that a recommender returned, see `rank_queries`, with its scores."""
+        ranked = self._rank(recommend, label)
+        labels = np.stack(
+            [
+                np.isin(rows, wanted)
+                for rows, wanted in zip(ranked.rows, self._relevant, strict=True)
+            ]
+        )
+        filled = ranked.rows > 0
+        return Outcomes(np.nonzero(filled)[0], ranked.scores[filled], labels[filled])
+
+    def _rank(self, recommend: Recommend, label: str) -> Ranked:
+        return rank_queries(
+            recommend, self._history, self._seen, self._buckets, self._batch_size, label,
+            self._contexts,
+        )  # fmt: skip
 
 
 def retrieval_function(model: TwoStage, k: int) -> Recommend:
@@ -69,7 +111,23 @@ def ranking_function(model: TwoStage, k: int) -> Recommend:
     """Both stages as `rank_queries` asks them, compiled once."""
 
     @tf.function
+    def recommend(
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        contexts: dict[str, tf.Tensor] | None = None,
+    ) -> TopKRows:
+        return model.recommend(history, excluded, buckets, k, contexts)
+
+    return recommend
+
+
+def sources_function(model: TwoStage) -> Recommend:
+    """What every source of candidates returns, side by side, as `rank_queries` asks it."""
+
+    @tf.function
     def recommend(history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> TopKRows:
-        return model.recommend(history, excluded, buckets, k)
+        _, found = model.candidates(model.request(history, excluded, buckets))
+        return TopKRows(*(tf.concat(part, axis=1) for part in zip(*found, strict=True)))
 
     return recommend

@@ -109,6 +109,18 @@ def test_the_interval_is_that_of_means_over_drawn_queries():
     np.testing.assert_allclose([low, high], np.quantile(means, [0.025, 0.975], axis=0))
 
 
+def test_contexts_go_with_their_queries():
+    def recommend(history, excluded, buckets, contexts):
+        return history + contexts["age"].astype(np.int32)[:, None], history * 1.0
+
+    history = np.array([[1], [2], [3]], np.int32)
+    ages = {"age": np.array([10.0, 20.0, 30.0], np.float32)}
+    ranked = rank_queries(
+        recommend, history, [np.array([], int)] * 3, np.zeros(3, np.int32), 2, "ask", ages
+    )
+    assert ranked.rows[:, 0].tolist() == [11, 22, 33]
+
+
 def test_a_query_of_which_a_metric_says_nothing_takes_no_part():
     values = np.array([[0.0, 1.0, np.nan], [np.nan, 2.0, np.nan], [1.0, 3.0, np.nan]])
     mean, low, high = bootstrap_interval(values)

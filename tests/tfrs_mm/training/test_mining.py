@@ -28,6 +28,7 @@ def make_windows():
         "user": np.array([1, 2, 1], np.int32),
         "history/item": rows,
         "history/time": np.array([[10, 20, 30, 40], [11, 21, 0, 0], [40, 50, 60, 0]], np.int64),
+        "history/event": np.array([[1, 1, 2, 1], [2, 2, 0, 0], [1, 2, 1, 0]], np.int32),
         "is_target": np.array(
             [[True, True, True, True], [True, True, False, False], [False, True, True, False]]
         ),
@@ -96,6 +97,20 @@ def test_popularity_is_known_up_to_the_event_before_the_positive():
     )
     # events before: 2 at 10, 3 at 20, 4 at 30, 6 at 11, 7 at 40, 8 at 50; edges 0, 15, 25
     assert by_positive == {2: 0, 3: 1, 4: 2, 6: 0, 7: 2, 8: 2}
+
+
+def test_the_kind_of_event_is_the_positives_own():
+    examples, _ = mine()
+    by_positive = dict(
+        zip(examples.candidates[:, 0].tolist(), examples.event.tolist(), strict=True)
+    )
+    assert by_positive == {2: 1, 3: 2, 4: 1, 6: 2, 7: 2, 8: 1}
+
+
+def test_an_example_says_where_its_positive_lies():
+    examples, _ = mine(num_candidates=5)
+    rows = make_windows()["history/item"]
+    np.testing.assert_array_equal(rows[tuple(examples.places.T)], examples.candidates[:, 0])
 
 
 def test_scores_are_the_first_stages_own():
