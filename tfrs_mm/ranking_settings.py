@@ -49,7 +49,10 @@ class RankingConfig:
     max_examples: int = 20_000  # the newest positives of the training range
     batch_size: int = 128
     learning_rate: float = 0.0005
-    max_epochs: int = 20
+    # Of an epoch; few examples are gone through several times, so that validations are no more
+    # frequent than they are worth.
+    min_steps: int = 40
+    max_epochs: int = 40
     patience: int = 4
     # Makes probabilities of scores, fitted on the validation queries; the order stays. "platt" has
     # two numbers, "isotonic" takes any rising shape and wants more queries.
@@ -81,7 +84,7 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
 
     for name in (
         "candidates", "cross_layers", "attention_dim", "experts", "expert_dim", "negatives",
-        "max_examples", "batch_size",
+        "max_examples", "batch_size", "min_steps", "max_epochs", "patience",
     ):  # fmt: skip
         demand(getattr(ranking, name) >= 1, name, "at least 1")
     for name in ("dropout", "holdout", "hide_events"):

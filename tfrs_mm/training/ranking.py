@@ -161,7 +161,7 @@ def train_ranking(
     if not keep_best.resumed:
         keep_best.consider()
     dataset = _batches(inputs, settings.batch_size, seed)
-    steps = -(-len(examples) // settings.batch_size)
+    steps = max(-(-len(examples) // settings.batch_size), settings.min_steps)
     fit(
         ranker, dataset, steps, settings.max_epochs, keep_best,
         work_dir / "tensorboard" / "ranking", "train ranking",

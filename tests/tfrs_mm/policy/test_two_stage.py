@@ -28,9 +28,8 @@ def make_model(calibration=None, **settings):
     vectors = np.array([[0, 0], [1, 1], [1, 0.5], [0, 1], [1, 0], [1, 0]], np.float32)
     query_model = LastVector(vectors)
     diversify = diversifier_of(RankingConfig(candidates=4, **settings))
-    return TwoStage(
-        query_model, ExactIndex(query_model.item_vectors), by_row, 4, diversify, calibration
-    )
+    index = ExactIndex(query_model.item_vectors)
+    return TwoStage(query_model, index, by_row, 4, (), diversify, calibration)
 
 
 def recommend(model, k=2):

@@ -107,8 +107,8 @@ def examples(windows) -> RankingExamples:
     query_model = NoQuery()
     model = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, NUM_ITEMS)
     return mine_examples(
-        model, windows, EDGES, np.arange(NUM_ITEMS + 1) > 0, num_candidates=NUM_ITEMS,
-        num_negatives=3, limit=100, batch_size=8, half_life_days=0.0, seed=1,
+        model, windows, EDGES, np.arange(NUM_ITEMS + 1) > 0, num_negatives=3, limit=100,
+        batch_size=8, half_life_days=0.0, seed=1,
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_a_variant_trains_reloads_and_answers_the_same(name, base, run_dir, tmp_
         assert report["ece"]["after"] < report["ece"]["before"]
         write_calibration(copy / "ranking" / CALIBRATION_FILE, calibration)
     model = TwoStage(
-        query_model, base.model.index, stage.model, config.ranking.candidates,
+        query_model, base.model.towers.index, stage.model, config.ranking.candidates, (),
         diversifier_of(config.ranking), calibration,
     )  # fmt: skip
     queries = read_queries(knowledge.data_dir, knowledge.schema, "valid")
