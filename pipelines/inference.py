@@ -19,8 +19,8 @@ from tfrs_mm.signatures import DEFAULT, ENCODER_INPUT, ENCODER_OUTPUT
 KeyT = TypeVar("KeyT")
 
 # Media should be handed over until they fill this many batches: then few batches are not full.
-# Texts weigh little, and the more of them there are, the closer in length are those of one batch.
-_BATCHES_GATHERED, _TEXT_BATCHES_GATHERED = 4, 16
+# The more texts there are, the closer in length are those of one batch.
+_BATCHES_GATHERED = 16
 
 
 class LoadedEncoder:
@@ -82,10 +82,8 @@ class EncoderHandler(ModelHandler[tuple[KeyT, np.ndarray], tuple[KeyT, np.ndarra
                 an accelerator sees one shape only.
             share: of its machine that a process takes.
         """
-        is_text = folder.input_dtype == "string"
-        gathered = batch_size * (_TEXT_BATCHES_GATHERED if is_text else _BATCHES_GATHERED)
         super().__init__()
-        self._folder, self.gathered = folder, gathered
+        self._folder, self.gathered = folder, batch_size * _BATCHES_GATHERED
         self._batch_size, self._share = batch_size, share
 
     def load_model(self) -> LoadedEncoder:

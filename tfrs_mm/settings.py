@@ -49,6 +49,8 @@ class EncoderConfig:
     small_dim: int = 64  # embedding of the small encoder
     small_size_px: int = 64  # side of an image or a frame, small encoder
     small_epochs: int = 12
+    # Inputs of one call. On a CPU few pictures at once are faster than many, whose layers do not fit
+    # into the cache; a GPU wants more.
     batch_size: int = 32
     # Principal components that are written in place of an embedding, fitted on the job's items; 0
     # writes it as it is. Whitened, each has the variance one, but for `pca_epsilon`, a share of the
@@ -63,10 +65,10 @@ class EncoderConfig:
 class EncodersConfig:
     """One encoder for each modality, where embeddings are kept, and what is told of them."""
 
-    image: EncoderConfig = EncoderConfig()
+    image: EncoderConfig = EncoderConfig(batch_size=8)
     text: EncoderConfig = EncoderConfig()
-    audio: EncoderConfig = EncoderConfig()
-    video: EncoderConfig = EncoderConfig()
+    audio: EncoderConfig = EncoderConfig(batch_size=8)
+    video: EncoderConfig = EncoderConfig(batch_size=8)
     # Pairs of modalities, each such as "image=text", whose canonical components are written in
     # place of their embeddings: one space for both, in which what they share lies close together.
     # What only one of them tells is lost. They are fitted on items that have both, behind the

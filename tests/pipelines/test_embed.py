@@ -142,8 +142,8 @@ def test_decoded_pictures_live_only_until_their_batch_is_full(folder, tmp_path, 
         count = embedded.embeddings | beam.combiners.Count.Globally()
         assert_that(count, equal_to([400]))
     assert len(most) == 400
-    # 4 batches of 4 are gathered; the next picture is decoded before they are let go.
-    assert max(most) <= 2 * 16 + 1
+    # 16 batches of 4 are gathered; the next picture is decoded before they are let go.
+    assert max(most) <= 2 * 64 + 1
 
 
 def test_an_error_that_is_no_fault_of_the_medium_stops_the_job(folder, tmp_path, monkeypatch):
