@@ -49,8 +49,8 @@ class EncoderConfig:
     small_dim: int = 64  # embedding of the small encoder
     small_size_px: int = 64  # side of an image or a frame, small encoder
     small_epochs: int = 12
-    # Inputs of one call. On a CPU few pictures at once are faster than many, whose layers do not fit
-    # into the cache; a GPU wants more.
+    # Inputs of one call. On a CPU few pictures at once are faster than many, which do not fit into
+    # the cache; a GPU wants more.
     batch_size: int = 32
     # Principal components that are written in place of an embedding, fitted on the job's items; 0
     # writes it as it is. Whitened, each has the variance one, but for `pca_epsilon`, a share of the
