@@ -16,6 +16,7 @@ from tfrs_mm.ranking.reliability import reliability_table
 from tfrs_mm.retrieval import QueryModel
 from tfrs_mm.training.context import context_spec, contexts_of
 from tfrs_mm.training.knowledge import Knowledge
+from tfrs_mm.training.sources import make_sources
 from tfrs_mm.training.validation import Outcomes, Validation, ranking_function
 
 
@@ -41,8 +42,10 @@ def calibrate(
         UserError: no validation query has its target among its candidates.
     """
     settings, seed = config.ranking, config.training.seed
-    k = min(settings.candidates, knowledge.schema.num_items)
-    model = TwoStage(query_model, ExactIndex(query_model.item_vectors), ranker, settings.candidates)
+    sources = make_sources(knowledge, config, ranker.tables)
+    index = ExactIndex(query_model.item_vectors)
+    model = TwoStage(query_model, index, ranker, settings.candidates, sources)
+    k = min(model.num_candidates, knowledge.schema.num_items)
     queries = read_queries(knowledge.data_dir, knowledge.schema, "valid")
     spec = context_spec(config, knowledge.schema)
     validation = Validation(

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tfrs_mm.artefacts import write_json
+from tfrs_mm.commands.answers import ask_sources
 from tfrs_mm.commands.evaluate import evaluate_run
 from tfrs_mm.config import load_config
 from tfrs_mm.data.input_pipeline import read_queries, read_windows
@@ -93,20 +94,28 @@ def test_a_variant_trains_reloads_and_answers_the_same(name, base, run_dir, tmp_
     np.testing.assert_allclose(found[1], expected[1], atol=1e-5)
 
 
-def test_a_calibrated_run_answers_with_probabilities_in_the_order_of_its_scores(data_dir, tmp_path):
+def test_a_run_of_several_sources_answers_with_calibrated_probabilities(data_dir, tmp_path):
     config = load_config(data_dir / "config.json").with_overrides(
         {
             "retrieval.max_epochs": 1, "ranking.max_epochs": 1, "ranking.max_examples": 128,
             "ranking.loss": "pairwise", "ranking.calibration": "platt",
+            "ranking.candidates": 20, "sources.covisited": 8, "sources.next": 8,
+            "sources.popular": 5, "sources.fresh": 3,
         }
     )  # fmt: skip
     report = train(data_dir, tmp_path / "run", config)
     assert report["calibration"]["kind"] == "platt"
     assert report["calibration"]["ece"]["after"] < report["calibration"]["ece"]["before"]
     assert report == json.loads((tmp_path / "run" / "report.json").read_text())
-    result, ranked, _ = evaluate_run(load_run(tmp_path / "run"), "ranking", "valid")
+    run = load_run(tmp_path / "run")
+    result, ranked, _ = evaluate_run(run, "ranking", "valid")
     np.testing.assert_allclose(
         result["metrics"]["ndcg@10"]["value"], report["validation_ndcg@10"]["ranking"], atol=1e-6
     )
     scores = ranked.scores[ranked.rows > 0]
     assert 0 < scores.min() and scores.max() < 1
+    queries = read_queries(data_dir, run.knowledge.schema, "valid")
+    found = ask_sources(run, queries, [np.unique(rows) for rows in queries.targets])
+    assert list(found["sources"]) == ["two_tower", "covisited", "next", "popular", "fresh"]
+    assert all(of["items"] > 0 for of in found["sources"].values())
+    assert found["union"]["recall"] >= max(of["recall"] for of in found["sources"].values())
