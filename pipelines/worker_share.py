@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, PortableOptions
 
+from tfrs_mm.errors import UserError
+
 _LOCK = threading.Lock()
 _TAKEN = threading.Event()  # once a process; its encoders share what it has
 
@@ -64,6 +66,9 @@ def share_of(beam_args: Sequence[str], threads: int) -> WorkerShare:
     Args:
         beam_args: options for Beam.
         threads: `encoders.threads`.
+
+    Raises:
+        UserError: the number of workers is none.
     """
     options = PipelineOptions(list(beam_args))
     direct = options.view_as(DirectOptions)
@@ -71,5 +76,10 @@ def share_of(beam_args: Sequence[str], threads: int) -> WorkerShare:
         # 0 is one for each core.
         return WorkerShare(direct.direct_num_workers or os.cpu_count() or 1, threads)
     # Beam hands it over as text; 0 leaves the number to the runner, so that nothing is known of it.
-    portable = int(options.view_as(PortableOptions).sdk_worker_parallelism)
-    return WorkerShare(max(1, portable), threads)
+    portable = str(options.view_as(PortableOptions).sdk_worker_parallelism)
+    if not portable.isdecimal():
+        raise UserError(
+            f"--sdk_worker_parallelism must be a whole number, received {portable!r}. "
+            "Give the number of worker processes of one machine, or 0 to leave it to the runner."
+        )
+    return WorkerShare(max(1, int(portable)), threads)

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines import worker_share
 from pipelines.worker_share import WorkerShare, share_of
+from tfrs_mm.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,11 @@ from pipelines.worker_share import WorkerShare, share_of
 )
 def test_workers_are_the_processes_of_one_machine(options, workers):
     assert share_of(options, threads=5) == WorkerShare(workers, 5)
+
+
+def test_a_number_of_workers_that_is_none_is_refused():
+    with pytest.raises(UserError, match=r"--sdk_worker_parallelism must be .*received 'many'"):
+        share_of(["--runner=PortableRunner", "--sdk_worker_parallelism=many"], threads=0)
 
 
 @pytest.mark.parametrize(("share", "threads"), [((2, 3), 3), ((2, 0), 0)])
