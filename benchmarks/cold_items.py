@@ -17,12 +17,14 @@ tenth left out entirely: for choosing settings. It is given to both commands.
 import argparse
 import csv
 import pathlib
+import shutil
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 from child_runs import print_figure
 
+from tfrs_mm.artefacts import whole_directory
 from tfrs_mm.errors import UserError
 from tfrs_mm.evaluation.cold_protocol import (
     ColdEvent,
@@ -30,6 +32,7 @@ from tfrs_mm.evaluation.cold_protocol import (
     cold_events,
     event_ranks,
     is_cold,
+    learnt_from,
     recall_of_events,
 )
 from tfrs_mm.ranking import bucket_of
@@ -41,30 +44,28 @@ _LOG, _ITEMS = "interactions.csv", "items.csv"
 
 
 def prepare(source: pathlib.Path, target: pathlib.Path, cold: int, without: int | None) -> None:
-    """Writes the folder that is learnt from; media are linked to."""
-    target.mkdir(parents=True)
-    for path in source.iterdir():
-        if path.name not in (_LOG, _ITEMS):
-            (target / path.name).symlink_to(path.resolve())
+    """Writes the folder that is learnt from, whole or not at all.
 
-    def is_left_out(item: str) -> bool:
-        return without is not None and is_cold(item, without)
-
+    Media are copied: the jobs follow no link that leads out of a folder.
+    """
     kept = {
-        _LOG: lambda item: not is_cold(item, cold) and not is_left_out(item),
-        _ITEMS: lambda item: not is_left_out(item),
+        _LOG: lambda item: learnt_from(item, cold, without),
+        _ITEMS: lambda item: without is None or not is_cold(item, without),
     }
-    for name, keep in kept.items():
-        with (
-            open(source / name, newline="", encoding="utf-8") as read,
-            open(target / name, "w", newline="", encoding="utf-8") as written,
-        ):
-            reader = csv.DictReader(read)
-            writer = csv.DictWriter(written, reader.fieldnames, lineterminator="\n")
-            writer.writeheader()
-            rows = [row for row in reader if keep(row["item_id"])]
-            writer.writerows(rows)
-            print(f"{target / name}: {len(rows)} rows")
+    with whole_directory(target) as folder:
+        ignored = shutil.ignore_patterns(*kept)
+        shutil.copytree(source, folder, ignore=ignored, dirs_exist_ok=True)
+        for name, keep in kept.items():
+            with (
+                open(source / name, newline="", encoding="utf-8") as read,
+                open(folder / name, "w", newline="", encoding="utf-8") as written,
+            ):
+                reader = csv.DictReader(read)
+                writer = csv.DictWriter(written, reader.fieldnames, lineterminator="\n")
+                writer.writeheader()
+                rows = [row for row in reader if keep(row["item_id"])]
+                writer.writerows(rows)
+                print(f"{target / name}: {len(rows)} rows")
 
 
 def read_log(path: pathlib.Path, time_column: str) -> Interactions:
@@ -113,6 +114,11 @@ class Model:
 def measure(arguments: argparse.Namespace, cold: int, without: int | None) -> int:
     """Prints the figures of every stage; 0 if those of the last one meet their targets."""
     run = load_run(arguments.run, arguments.data)
+    if run.config.ranking.profiles and "ranking" in arguments.stage:
+        raise UserError(
+            f"{arguments.run} has `ranking.profiles`, but the events of this protocol come without "
+            "profiles. Give --stage retrieval, or train without them."
+        )
     item_ids = run.knowledge.catalogue.item_ids
     learnt = [
         str(item_ids[row])

@@ -110,7 +110,8 @@ class RetrievalConfig:
     mask_history: bool = True  # items of the user's own window are no negatives
     batch_size: int = 64  # windows of `data.max_history` positions, over all replicas
     # Ascending; windows of like length share a batch, which is cut to the first of these that holds
-    # them all. Where most histories are short it saves most of the work; none cuts nothing.
+    # them all. Where most histories are short it saves most of the work; none cuts nothing. Several
+    # replicas share out such batches uncut.
     lengths: tuple[int, ...] = ()
     learning_rate: float = 0.002
     weight_decay: float = 0.0

@@ -14,13 +14,15 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from tfrs_mm._runtime import import_optional
 from tfrs_mm.artefacts import whole_file
 from tfrs_mm.errors import UserError
+
+_Checksum = TypeVar("_Checksum", int, np.ndarray)
 
 _SUFFIX = ".tfrecord.gz"
 _MASK_OFFSET = 0xA282EAD8
@@ -146,7 +148,7 @@ def _checksum_bytes(data: bytes) -> bytes:
     return struct.pack("<I", _masked(_crc32c()(data)))
 
 
-def _masked(checksum: Any) -> Any:
+def _masked(checksum: _Checksum) -> _Checksum:
     """One checksum, or an array of uint64, as it stands in a file."""
     rotated = (checksum >> 15 | checksum << 17) & 0xFFFFFFFF
     return (rotated + _MASK_OFFSET) & 0xFFFFFFFF

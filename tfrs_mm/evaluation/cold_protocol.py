@@ -9,7 +9,9 @@ what the user has had before.
 
 The split of `data.cold_item_share` is another one: it hashes with a seed, asks only for cold items
 among a user's last two events, and leaves other cold events out. A run for this protocol is trained
-on `warm_interactions`, with the whole catalogue and leave-one-out splits.
+on the events of items that are `learnt_from`, with the whole catalogue and leave-one-out splits,
+which leave out the last event of each user with three or more and so learn from no more than the
+protocol allows.
 """
 
 import dataclasses
@@ -57,6 +59,18 @@ def is_cold(item_id: str, remainder: int = 0) -> bool:
     """Whether an item is of the tenth with that remainder."""
     digest = hashlib.sha256(item_id.encode("utf-8")).hexdigest()
     return int(digest, 16) % PARTS == remainder
+
+
+def learnt_from(item_id: str, remainder: int = 0, without: int | None = None) -> bool:
+    """Whether training may use events of an item.
+
+    Args:
+        item_id: of the item.
+        remainder: of the cold items.
+        without: of items that are left out of the log altogether; None for none.
+    """
+    left_out = without is not None and is_cold(item_id, without)
+    return not is_cold(item_id, remainder) and not left_out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,27 +124,6 @@ def cold_events(
                 warm.append(item)
             had.append(item)
     return random.Random(0).sample(events, limit) if len(events) > limit else events
-
-
-def warm_interactions(
-    interactions: Interactions, remainder: int = 0, without: int | None = None
-) -> list[tuple[str, str, float]]:
-    """User, item and time of all events with warm items, ordered by user and time.
-
-    A split that leaves out the last event of each user with three or more learns from no more than
-    the protocol allows.
-
-    Args:
-        interactions: the log.
-        remainder: of the cold items.
-        without: of items that are left out of the log altogether.
-    """
-    return [
-        (user, item, time)
-        for user in sorted(interactions.timelines)
-        for item, time in interactions.timelines[user]
-        if not is_cold(item, remainder) and (without is None or not is_cold(item, without))
-    ]
 
 
 def rank_among(scores: np.ndarray, target: int, candidates: np.ndarray) -> float:

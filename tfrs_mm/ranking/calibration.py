@@ -6,10 +6,13 @@ maps never fall, so what they are applied to keeps its order.
 
 import dataclasses
 import os
+import zipfile
 from typing import ClassVar, Protocol
 
 import numpy as np
 import tensorflow as tf
+
+from tfrs_mm.errors import UserError
 
 CALIBRATION_FILE = "calibration.npz"
 
@@ -164,10 +167,20 @@ def write_calibration(path: str | os.PathLike[str], calibration: Calibration) ->
 
 
 def read_calibration(path: str | os.PathLike[str], name: str) -> Calibration:
-    """The map called `name` from what `write_calibration` wrote."""
+    """The map called `name` from what `write_calibration` wrote.
+
+    Raises:
+        UserError: there is no such file, or it holds something else.
+    """
     (kind,) = (kind for kind in (Platt, Isotonic) if kind.name == name)
-    with np.load(path, allow_pickle=False) as arrays:
-        return kind(**arrays)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return kind(**{field.name: arrays[field.name] for field in dataclasses.fields(kind)})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} must hold the {name} calibration of the ranker, but cannot be read: {error}. "
+            "Train again with `tfrs-mm train`."
+        ) from error
 
 
 def _newton(scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
-from tfrs_mm.data.input_pipeline import read_queries
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
@@ -14,10 +13,9 @@ from tfrs_mm.ranking import RankingModel
 from tfrs_mm.ranking.calibration import CALIBRATIONS, Calibration
 from tfrs_mm.ranking.reliability import reliability_table
 from tfrs_mm.retrieval import QueryModel
-from tfrs_mm.training.context import context_spec, contexts_of
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.sources import make_sources
-from tfrs_mm.training.validation import Outcomes, Validation, ranking_function
+from tfrs_mm.training.validation import Outcomes, ranking_function, validation_of
 
 
 def calibrate(
@@ -41,21 +39,12 @@ def calibrate(
     Raises:
         UserError: no validation query has its target among its candidates.
     """
-    settings, seed = config.ranking, config.training.seed
+    settings = config.ranking
     sources = make_sources(knowledge, config, ranker.tables)
     index = ExactIndex(query_model.item_vectors)
     model = TwoStage(query_model, index, ranker, settings.candidates, sources)
     k = min(model.num_candidates, knowledge.schema.num_items)
-    queries = read_queries(knowledge.data_dir, knowledge.schema, "valid")
-    spec = context_spec(config, knowledge.schema)
-    validation = Validation(
-        queries,
-        knowledge.counts.time_edges,
-        config.training.evaluation_batch,
-        config.training.max_validation_queries,
-        seed,
-        contexts_of(queries.extras, spec, knowledge.schema),
-    )
+    validation = validation_of(knowledge, config)
     outcomes = validation.outcomes(ranking_function(model, k), "calibrate ranking")
     if not outcomes.labels.any():
         raise UserError(
@@ -64,7 +53,7 @@ def calibrate(
             '`ranking.calibration` to "none".'
         )
     fit = CALIBRATIONS[settings.calibration]
-    after = _of_other_half(outcomes, len(validation), settings.calibration, seed)
+    after = _of_other_half(outcomes, len(validation), settings.calibration, config.training.seed)
     tables = {
         "before": reliability_table(tf.sigmoid(outcomes.scores).numpy(), outcomes.labels),
         "after": reliability_table(after, outcomes.labels),

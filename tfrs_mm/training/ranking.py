@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.data.examples import HISTORY_EVENT, IS_TARGET
-from tfrs_mm.data.input_pipeline import read_queries
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
@@ -28,14 +27,14 @@ from tfrs_mm.ranking.ranker import (
     RETRIEVAL_SCORES,
 )
 from tfrs_mm.retrieval import QueryModel
-from tfrs_mm.training.context import context_spec, contexts_at, contexts_of
+from tfrs_mm.training.context import context_spec, contexts_at
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
 from tfrs_mm.training.mining import RankingExamples, mine_examples
 from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
 from tfrs_mm.training.sources import make_sources
 from tfrs_mm.training.tasks import task_labels, task_rows
-from tfrs_mm.training.validation import Validation, ranking_function
+from tfrs_mm.training.validation import ranking_function, validation_of
 
 _ADAPT_EXAMPLES = 512
 
@@ -141,15 +140,7 @@ def train_ranking(
 
     two_stage = TwoStage(query_model, index, ranker, settings.candidates, sources)
     recommend = ranking_function(two_stage, k=10)
-    queries = read_queries(knowledge.data_dir, schema, "valid")
-    validation = Validation(
-        queries,
-        knowledge.counts.time_edges,
-        config.training.evaluation_batch,
-        config.training.max_validation_queries,
-        seed,
-        contexts_of(queries.extras, spec, schema),
-    )
+    validation = validation_of(knowledge, config)
     keep_best = KeepBest(
         ranker,
         optimizer,

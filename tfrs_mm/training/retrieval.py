@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
-from tfrs_mm.data.input_pipeline import count_windows, read_queries, window_batches
+from tfrs_mm.data.input_pipeline import count_windows, window_batches
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.retrieval import QueryModel, TwoTowerModel, build_two_tower
@@ -15,7 +15,7 @@ from tfrs_mm.towers import ItemTables
 from tfrs_mm.training.holdout import Holdout
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
-from tfrs_mm.training.validation import Validation, retrieval_function
+from tfrs_mm.training.validation import retrieval_function, validation_of
 
 _CORPUS_BATCH = 4096
 
@@ -128,13 +128,7 @@ def train_retrieval(
     query_model = QueryModel(model.user_tower, np.zeros((num_rows, settings.dim), np.float32))
     two_stage = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 1)
     recommend = retrieval_function(two_stage, k=10)
-    validation = Validation(
-        read_queries(knowledge.data_dir, schema, "valid"),
-        knowledge.counts.time_edges,
-        config.training.evaluation_batch,
-        config.training.max_validation_queries,
-        config.training.seed,
-    )
+    validation = validation_of(knowledge, config)
 
     def validate() -> float:
         query_model.item_vectors.assign(corpus_vectors(model, num_rows))

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.data.input_pipeline import Queries
+from tfrs_mm.config import Config
+from tfrs_mm.data.input_pipeline import Queries, read_queries
 from tfrs_mm.evaluation.evaluate import Ranked, Recommend, rank_queries
 from tfrs_mm.evaluation.metrics import query_metrics
 from tfrs_mm.index import TopKRows
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.ranking import bucket_of
+from tfrs_mm.training.context import context_spec, contexts_of
+from tfrs_mm.training.knowledge import Knowledge
 
 
 def request_buckets(queries: Queries, time_edges: np.ndarray) -> np.ndarray:
@@ -96,12 +99,36 @@ class Validation:
         )  # fmt: skip
 
 
+def validation_of(knowledge: Knowledge, config: Config) -> Validation:
+    """The validation queries of a data folder, with what the ranker is told of users and moments.
+
+    Args:
+        knowledge: of the data folder.
+        config: the whole tree.
+    """
+    queries = read_queries(knowledge.data_dir, knowledge.schema, "valid")
+    spec = context_spec(config, knowledge.schema)
+    return Validation(
+        queries,
+        knowledge.counts.time_edges,
+        config.training.evaluation_batch,
+        config.training.max_validation_queries,
+        config.training.seed,
+        contexts_of(queries.extras, spec, knowledge.schema),
+    )
+
+
 def retrieval_function(model: TwoStage, k: int) -> Recommend:
     """The first stage as `rank_queries` asks it, compiled once."""
 
     @tf.function
-    def recommend(history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> TopKRows:
-        del buckets  # the first stage does not read popularity
+    def recommend(
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        contexts: dict[str, tf.Tensor] | None = None,
+    ) -> TopKRows:
+        del buckets, contexts  # the first stage reads neither popularity nor profiles
         return model.retrieve(history, excluded, k)
 
     return recommend

@@ -10,9 +10,9 @@ from tfrs_mm.evaluation.cold_protocol import (
     cold_events,
     event_ranks,
     is_cold,
+    learnt_from,
     rank_among,
     recall_of_events,
-    warm_interactions,
 )
 
 
@@ -59,7 +59,8 @@ def test_items_left_out_are_in_nothing():
     timeline = log([WARM[0], COLD[0], WARM[1], OTHER[0], WARM[2]])
     (event,) = cold_events(timeline, remainder=1, without=0)
     assert (event.item, event.had) == (OTHER[0], {WARM[0], WARM[1]})
-    assert [item for _, item, _ in warm_interactions(timeline, 1, 0)] == WARM[:3]
+    of_user = [item for item, _ in timeline.timelines["u0"]]
+    assert [item for item in of_user if learnt_from(item, 1, 0)] == WARM[:3]
 
 
 def test_events_of_equal_time_keep_their_order_and_repetitions_count_once():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfrs_mm.errors import UserError
 from tfrs_mm.ranking.calibration import (
     CALIBRATIONS,
     Isotonic,
@@ -109,3 +110,14 @@ def test_it_compiles_with_xla_and_is_written_and_read(name, tmp_path):
     np.testing.assert_array_equal(again.apply(scores), expected)
     compiled = tf.function(again.apply, jit_compile=True)(scores)
     np.testing.assert_allclose(compiled, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", "of the other kind"])
+def test_a_file_that_is_no_such_calibration_is_refused(tmp_path, content):
+    path = tmp_path / "c.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        write_calibration(path, Isotonic(np.array([0.0]), np.array([0.5])))
+    with pytest.raises(UserError, match="must hold the platt calibration"):
+        read_calibration(path, "platt")

@@ -3,167 +3,9 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
+from ranking_world import make_inputs, make_ranker, make_tables, with_context, with_labels
 
-from tfrs_mm.ranking import (
-    RankingModel,
-    RankingTables,
-    TransitionTables,
-    candidate_features,
-)
 from tfrs_mm.ranking.context import ContextSpec
-from tfrs_mm.ranking.features import HALF_LIFE
-
-
-def make_tables(popularity=None):
-    generator = np.random.default_rng(0)
-    present = np.array([[0, 0], [1, 1], [1, 0], [1, 1], [0, 1], [1, 1]], bool)
-    values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
-    vectors = generator.normal(size=(6, 4)).astype(np.float32)
-    popularity = (
-        generator.random((6, 4, 4)).astype(np.float32) if popularity is None else popularity
-    )
-    return RankingTables(
-        vectors,
-        values,
-        present,
-        popularity,
-        {"genres": np.array([[0], [1], [2], [1], [3], [2]], np.int32)},
-    )
-
-
-def make_inputs():
-    generator = np.random.default_rng(1)
-    return {
-        "query": tf.constant(generator.normal(size=(2, 4)), tf.float32),
-        "history": tf.constant([[1, 2, 0], [3, 0, 0]], tf.int32),
-        "bucket": tf.constant([2, 1], tf.int32),
-        "candidates": tf.constant([[3, 4], [5, 0]], tf.int32),
-        "retrieval_scores": tf.constant([[0.5, 0.2], [0.1, 0.0]], tf.float32),
-    }
-
-
-def with_context(inputs):
-    """Two numbers of each user, and two favourite genres of the first."""
-    return inputs | {
-        "context": tf.constant([[1.0, 2.0], [3.0, 5.0]]),
-        "favourites": tf.constant([[1, 2], [0, 0]]),
-        "favourite_weights": tf.constant([[3.0, 1.0], [0.0, 0.0]]),
-    }
-
-
-def with_labels(inputs):
-    """Of two tasks the first list has a positive of the second, the other one of both."""
-    return inputs | {"labels": tf.constant([[False, True], [True, True]])}
-
-
-def features(tables, inputs):
-    return candidate_features(
-        tables,
-        inputs["query"],
-        inputs["history"],
-        inputs["bucket"],
-        inputs["candidates"],
-        inputs["retrieval_scores"],
-    )
-
-
-def make_ranker(tables, adapted=True, **changes):
-    settings = {
-        "cross_layers": 2, "projection_dim": 4, "hidden": (8,), "dropout": 0.1, "category_dim": 3,
-        "categories": {"genres": 4}, "temperature": 0.1,
-    } | changes  # fmt: skip
-    ranker = RankingModel(tables, **settings)
-    if adapted:
-        spec = settings.get("context")
-        dense = ranker.features(make_inputs() | (spec.blank(2) if spec else {}))
-        ranker.adapt(tf.reshape(dense, [-1, dense.shape[-1]]))
-    spec = settings.get("context")
-    ranker(make_inputs() | (spec.blank(2) if spec else {}))
-    return ranker
-
-
-def test_features_have_the_declared_size():
-    tables = make_tables()
-    assert features(tables, make_inputs()).shape == (2, 2, tables.num_features)
-
-
-def test_a_candidate_shown_as_new_has_no_features_of_events_and_keeps_all_others():
-    generator = np.random.default_rng(3)
-    neighbours = np.zeros((6, 4), np.int32)
-    neighbours[1:] = [[3, 4, 5, 2], [3, 4, 5, 1], [5, 4, 2, 1], [5, 3, 2, 1], [4, 3, 2, 1]]
-    weights = np.where(neighbours > 0, -np.sort(-generator.random((6, 4))), 0).astype(np.float32)
-    plain = make_tables()
-    tables = RankingTables(
-        plain.item_vectors.numpy(),
-        plain.modality_vectors.numpy(),
-        plain.present.numpy(),
-        plain.popularity.numpy(),
-        {"genres": plain.categories["genres"].numpy()},
-        TransitionTables([(neighbours, weights, weights.sum(1))], window=4, half_life=2.0),
-    )
-    inputs = make_inputs()
-    arguments = [
-        inputs[name] for name in ("query", "history", "bucket", "candidates", "retrieval_scores")
-    ]
-    as_new = tf.constant([[True, False], [False, False]])
-    whole = candidate_features(tables, *arguments).numpy()
-    hidden = candidate_features(tables, *arguments, as_new=as_new).numpy()
-    np.testing.assert_array_equal(whole[0, 1], hidden[0, 1])
-    np.testing.assert_array_equal(whole[1], hidden[1])
-    # Four of popularity and two of one kind of statistics, in front of the one category.
-    changed = np.arange(tables.num_features - 7, tables.num_features - 1)
-    assert np.flatnonzero(whole[0, 0] != hidden[0, 0]).tolist() == changed.tolist()
-    assert not hidden[0, 0, changed].any()
-
-
-def test_candidates_are_shown_as_new_in_training_only():
-    ranker, inputs = make_ranker(make_tables(), hide_events=0.5, seed=3), make_inputs()
-    at = slice(ranker.tables.num_features - 5, ranker.tables.num_features - 1)  # popularity
-    seen = [ranker.features(inputs, training=True).numpy()[..., at] for _ in range(20)]
-    hidden = np.mean([(features == 0).all(axis=-1) for features in seen])
-    assert 0.3 < hidden < 0.7  # 80 draws of one half: 0.5 with a deviation of 0.056
-    assert (ranker.features(inputs).numpy()[..., at] != 0).any(axis=-1).all()
-
-
-def test_similarities_to_the_history_are_means_and_maxima_over_present_items():
-    tables, inputs = make_tables(), make_inputs()
-    result = features(tables, inputs)[0, 0].numpy()  # candidate 3, history 1 then 2
-    image = tables.modality_vectors.numpy()[:, 0]
-    first, second = image[3] @ image[1], image[3] @ image[2]
-    at = (
-        3 * 4 + 2 + 3
-    )  # query, candidate, product; score, length; three similarities by item vector
-    old = 0.5 ** (1 / HALF_LIFE)  # item 1 is one place older than item 2
-    text = tables.modality_vectors.numpy()[:, 1]
-    only = text[3] @ text[1]  # item 2 has no text
-    np.testing.assert_allclose(result[at], (first + second) / 2, atol=1e-5)
-    np.testing.assert_allclose(result[at + 1], only, atol=1e-5)
-    np.testing.assert_allclose(result[at + 2], (old * first + second) / (old + 1), atol=1e-5)
-    np.testing.assert_allclose(result[at + 3], only, atol=1e-5)
-    np.testing.assert_allclose(result[at + 4], max(first, second), atol=1e-5)
-
-
-def test_a_modality_that_the_candidate_lacks_counts_as_zero():
-    tables, inputs = make_tables(), make_inputs()
-    result = features(tables, inputs)[0, 1].numpy()  # candidate 4 has no picture
-    at = 3 * 4 + 2 + 3
-    assert result[[at, at + 2, at + 4]].tolist() == [0, 0, 0]
-
-
-def test_popularity_is_read_at_the_bucket_of_the_query():
-    tables, inputs = make_tables(), make_inputs()
-    result = features(tables, inputs)[0, 0].numpy()
-    np.testing.assert_allclose(result[-5:-1], tables.popularity.numpy()[3, 2], atol=1e-6)
-
-
-def test_a_common_category_counts_by_its_share_of_the_history():
-    result = features(make_tables(), make_inputs()).numpy()
-    # candidate 3 is of genre 1 like item 1 but not item 2; candidate 4 of genre 3; candidate 5 of
-    # genre 2
-    assert result[0, 0, -1] == 0.5
-    assert result[0, 1, -1] == 0
-    assert result[1, 0, -1] == 0
-
 
 VARIANTS = {
     "defaults": {},
@@ -192,6 +34,15 @@ def make_variant(name):
     for place, variable in enumerate(ranker.trainable_variables):
         variable.assign_add(tf.random.stateless_normal(variable.shape, [place, 2]) * 0.1)
     return ranker
+
+
+def test_candidates_are_shown_as_new_in_training_only():
+    ranker, inputs = make_ranker(make_tables(), hide_events=0.5, seed=3), make_inputs()
+    at = slice(ranker.tables.num_features - 5, ranker.tables.num_features - 1)  # popularity
+    seen = [ranker.features(inputs, training=True).numpy()[..., at] for _ in range(20)]
+    hidden = np.mean([(features == 0).all(axis=-1) for features in seen])
+    assert 0.3 < hidden < 0.7  # 80 draws of one half: 0.5 with a deviation of 0.056
+    assert (ranker.features(inputs).numpy()[..., at] != 0).any(axis=-1).all()
 
 
 def test_the_options_are_off_unless_asked_for():
