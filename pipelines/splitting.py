@@ -67,8 +67,12 @@ class SplitRules:
             timelines: of a partition.
             cuts: where validation and test begin; None leaves out the last events of each user.
         """
+        if self._settings.train_on_validation and cuts is not None:
+            cuts = cuts[1], cuts[1]
         if cuts is None:
             split = leave_one_out(timelines.starts, timelines.ends)
+            if self._settings.train_on_validation:
+                split[split == VALID] = TRAIN
         else:
             split = temporal(timelines.times, timelines.positions, cuts)
             split = leave_gap(split, timelines.times, cuts, self._settings.split_gap_seconds)

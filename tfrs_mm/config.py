@@ -26,6 +26,7 @@ from tfrs_mm.settings import (
     ExportConfig,
     FusionConfig,
     IndexConfig,
+    LinearConfig,
     RankingConfig,
     RetrievalConfig,
     SourcesConfig,
@@ -35,8 +36,8 @@ from tfrs_mm.settings_checks import illegal_values
 
 __all__ = [
     "AlignmentConfig", "Config", "DataConfig", "EncoderConfig", "EncodersConfig", "ExportConfig",
-    "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig", "SourcesConfig",
-    "TrainingConfig", "config_from_dict", "load_config",
+    "FusionConfig", "IndexConfig", "LinearConfig", "RankingConfig", "RetrievalConfig",
+    "SourcesConfig", "TrainingConfig", "config_from_dict", "load_config",
 ]  # fmt: skip
 
 PRESETS_DIR = pathlib.Path(__file__).parent / "presets"
@@ -53,6 +54,7 @@ class Config:
     retrieval: RetrievalConfig = RetrievalConfig()
     index: IndexConfig = IndexConfig()
     sources: SourcesConfig = SourcesConfig()
+    linear: LinearConfig = LinearConfig()
     ranking: RankingConfig = RankingConfig()
     training: TrainingConfig = TrainingConfig()
     export: ExportConfig = ExportConfig()

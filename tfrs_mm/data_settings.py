@@ -59,6 +59,9 @@ class DataConfig:
     split: Literal["leave_one_out", "temporal"] = "leave_one_out"
     split_train_share: float = 0.8  # of the events, that train in a temporal split
     split_valid_share: float = 0.1  # and that validate; the rest is test
+    # Whether what would be validation trains as well, and nothing validates: for a last fit, with
+    # the epochs that a run on the same logs has found best (`tfrs-mm train --epochs-from RUN`).
+    train_on_validation: bool = False
     # Events less than this before the beginning of validation and of test are neither learnt from
     # nor asked for in a temporal split; they stand in histories. 0 leaves no gap.
     split_gap_seconds: float = 0.0

@@ -9,8 +9,8 @@ from tfrs_mm.ranking_settings import RankingConfig
 
 __all__ = [
     "AlignmentConfig", "AnomalyRule", "DataConfig", "EncoderConfig", "EncodersConfig",
-    "ExportConfig", "FusionConfig", "IndexConfig", "RankingConfig", "RetrievalConfig",
-    "SourcesConfig", "TrainingConfig",
+    "ExportConfig", "FusionConfig", "IndexConfig", "LinearConfig", "RankingConfig",
+    "RetrievalConfig", "SourcesConfig", "TrainingConfig",
 ]  # fmt: skip
 
 
@@ -128,8 +128,23 @@ class SourcesConfig:
 
     covisited: int = 0  # that were taken near the last items of the history by other users
     next: int = 0  # that were taken after them
+    similar: int = 0  # that the linear model of this name leads to, see the section `linear`
+    following: int = 0
     popular: int = 0  # taken most in recent buckets of time
     fresh: int = 0  # whose first event is the latest
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearConfig:
+    """Linear item-to-item models, which the ranker reads and candidates may come from.
+
+    `similar` regresses every item on the others of its user, `following` on what came before it.
+    """
+
+    top: int = 100  # items that one item may speak for; 0 fits none
+    ridge: float = 100.0  # events that are added to each item's own
+    # Items with most events that take part; memory grows with their square, time with their cube.
+    max_items: int = 10_000
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,7 @@ def illegal_values(config: "Config") -> list[str]:
     for field in dataclasses.fields(config.sources):
         size = getattr(config.sources, field.name)
         demand(size >= 0, f"sources.{field.name}", "0 or more", size)
+    faults += _linear_faults(config)
     faults += ranking_faults(ranking)
     demand(config.encoders.threads >= 0, "encoders.threads", "0 or more", config.encoders.threads)
     faults += _encoder_faults(config.encoders)
@@ -87,6 +88,32 @@ def illegal_values(config: "Config") -> list[str]:
         f"at most ranking.candidates ({ranking.candidates})",
         config.export.k,
     )
+    return faults
+
+
+def _linear_faults(config: "Config") -> list[str]:
+    """One line for each entry of the section `linear` that makes no sense."""
+    linear = config.linear
+    fitted = linear.top > 0
+    wanted = [name for name in ("similar", "following") if getattr(config.sources, name)]
+    rules = {
+        "ridge": (0 < linear.ridge < math.inf, "above 0, and finite"),
+        "max_items": (linear.max_items >= 2, "at least 2"),
+        "top": (
+            linear.top >= 0 and (fitted or not wanted),
+            f"above 0 where sources.{wanted[0]} is" if wanted else "0 or more",
+        ),
+    }
+    faults = [
+        f"linear.{name}: must be {rule}, received {getattr(linear, name)!r}"
+        for name, (holds, rule) in rules.items()
+        if not holds
+    ]
+    if fitted and not config.ranking.holdout:
+        faults.append(
+            f"linear.top: must be 0 where ranking.holdout is 0, received {linear.top!r}: the model "
+            "would know the events that the ranker learns from"
+        )
     return faults
 
 

@@ -31,6 +31,7 @@ options = st.fixed_dictionaries(
         "cold_item_share": st.sampled_from([0.0, 0.3, 0.6]),
         "cold_user_share": st.sampled_from([0.0, 0.5]),
         "split_seed": st.integers(1, 9),
+        "train_on_validation": st.booleans(),
     }
 )
 
@@ -68,13 +69,16 @@ def by_hand(events: list[tuple], given: dict) -> Expected:
         own.setdefault(user, []).append((rank, item, time))
     first = int(len(kept) * given["split_train_share"])
     second = int(len(kept) * (given["split_train_share"] + given["split_valid_share"]))
+    if given["train_on_validation"]:
+        first = second
     cuts = [kept[rank][2] if rank < len(kept) else np.inf for rank in (first, second)]
 
     def part_of(rank: int, place: int, count: int, time: float) -> str:
         if given["split"] == "leave_one_out":
             if count < 3:
                 return "train"
-            return {count - 1: "test", count - 2: "valid"}.get(place, "train")
+            last = "train" if given["train_on_validation"] else "valid"
+            return {count - 1: "test", count - 2: last}.get(place, "train")
         part = "train" if rank < first else "valid" if rank < second else "test"
         later = {"train": cuts, "valid": cuts[1:], "test": []}[part]
         return "gap" if any(cut - time < given["split_gap_seconds"] for cut in later) else part

@@ -6,15 +6,13 @@ The behaviour job counts them over training events, `transitions` scores candida
 import dataclasses
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tfrs_mm.artefacts import fingerprint_of
-from tfrs_mm.data.npz import write_arrays
+from tfrs_mm.data.npz import DAMAGED, write_arrays
 from tfrs_mm.errors import UserError
 
 COVISITED, NEXT = KINDS = ("covisited", "next")
@@ -22,10 +20,6 @@ NEIGHBOURS_FILE = "item_neighbours.npz"
 
 _KIND = "item neighbours"
 _MADE_FROM, _FINGERPRINT = "made_from", "fingerprint"
-# What NumPy and zipfile raise over bytes that are not those that were written.
-_DAMAGED = (
-    ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +147,7 @@ class NeighbourTables:
             )
         try:
             tables = cls._read(path)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise UserError(
                 f"item neighbours {path} cannot be read: {error}. Run `tfrs-mm preprocess` again."
             ) from error

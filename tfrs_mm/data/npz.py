@@ -2,11 +2,17 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 
 import numpy as np
 
 from tfrs_mm.artefacts import whole_file
+
+# What NumPy and zipfile raise over bytes that are not those that were written.
+DAMAGED = (
+    ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 # As np.savez_compressed, whose level is 6, but several times faster and hardly larger.
 _COMPRESSION_LEVEL = 2

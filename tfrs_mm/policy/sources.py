@@ -68,21 +68,21 @@ class TowerSource(tf.Module):
 class TransitionSource(tf.Module):
     """Where the last items of a history lead to by one kind of item-to-item statistics."""
 
-    def __init__(self, name: str, tables: TransitionTables, kind: int, size: int) -> None:
-        """Takes the statistics, and the place of the kind among theirs."""
+    def __init__(self, name: str, tables: TransitionTables, size: int) -> None:
+        """Takes the statistics, and which kind of them is meant."""
         super().__init__(name=name)
-        self._tables, self._kind, self.size = tables, kind, size
+        self._tables, self.size = tables, size
 
     def find(self, request: Request) -> TopKRows:
         """See `CandidateSource`."""
-        rows, shares = self._tables.reached(self._kind, request.history)
+        rows, shares = self._tables.reached(self.name, request.history)
         is_first, totals = sum_equal(rows, shares)
         scores = tf.where(is_first & (totals > 0), totals, float("-inf"))
         return take_best(rows, scores, request.excluded, self.size)
 
     def score(self, request: Request, rows: tf.Tensor, own_event: tf.Tensor) -> tf.Tensor:
         """Shares, what the event itself adds to them taken away; -inf for none."""
-        total, _ = self._tables.totals(self._kind, request.history, rows, own_event)
+        total, _ = self._tables.totals(self.name, request.history, rows, own_event)
         return tf.where(total > 0, total, float("-inf"))
 
 

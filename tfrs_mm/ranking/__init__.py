@@ -9,9 +9,9 @@ from tfrs_mm.ranking.popularity import (
     popularity_table,
 )
 from tfrs_mm.ranking.ranker import RankingModel
-from tfrs_mm.ranking.transitions import TransitionTables
+from tfrs_mm.ranking.transitions import ItemToItem, TransitionTables
 
 __all__ = [
-    "RankingModel", "RankingTables", "TransitionTables", "bucket_of", "build_ranker",
-    "candidate_features", "fresh_lists", "popular_lists", "popularity_table",
+    "ItemToItem", "RankingModel", "RankingTables", "TransitionTables", "bucket_of",
+    "build_ranker", "candidate_features", "fresh_lists", "popular_lists", "popularity_table",
 ]  # fmt: skip

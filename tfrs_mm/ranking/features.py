@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.ranking.popularity import NUM_FEATURES
-from tfrs_mm.ranking.transitions import TransitionTables
+from tfrs_mm.ranking.transitions import ItemToItem, TransitionTables
 
 HALF_LIFE = 6.0  # items of a history after which a similarity counts half
 _SIMILARITIES = 3
@@ -41,6 +41,11 @@ class RankingTables(tf.Module):
         self.popularity = _table(popularity, "popularity")
         self.transitions = transitions
         self.categories = {name: _table(rows, name) for name, rows in sorted(categories.items())}
+
+    def replace_linear(self, models: Mapping[str, ItemToItem]) -> None:
+        """Puts other linear models of the same names and shapes in the place of those there are."""
+        if models:
+            self.transitions.put(models)
 
     @property
     def last_bucket(self) -> int:

@@ -1,12 +1,14 @@
 """How strongly a history leads to each candidate by item-to-item statistics of the training range.
 
-The statistics know the events that the ranker learns from. So the share that the positive's own
-event has in them is taken away again, and what is left is what all other events say; without that
-the ranker would learn to trust figures that no event of the future has.
+Counts know the events that the ranker learns from. So the share that the positive's own event has
+in them is taken away again, and what is left is what all other events say; without that the ranker
+would learn to trust figures that no event of the future has. Of a linear model nothing can be taken
+away; while the ranker learns, there stands one that was fitted without its positives.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,56 +19,62 @@ _SMALLEST = 1e-4  # a share below it is as good as none; scores are logarithms
 _FEATURES_OF_A_KIND = 2
 
 
+class ItemToItem(NamedTuple):
+    """One kind of statistics.
+
+    Attributes:
+        neighbours: `[items + 1, top]` int32 rows, 0 for none.
+        weights: `[items + 1, top]`.
+        support: `[items + 1]`, the weight of all that an item leads to, which shares are of; None
+            for a linear model, whose weights are taken as they are.
+    """
+
+    neighbours: np.ndarray
+    weights: np.ndarray
+    support: np.ndarray | None
+
+
 class TransitionTables(tf.Module):
     """The neighbours of every item, by row, for as many kinds of statistics as there are."""
 
-    def __init__(
-        self,
-        kinds: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
-        window: int,
-        half_life: float,
-    ) -> None:
+    def __init__(self, kinds: Mapping[str, ItemToItem], window: int, half_life: float) -> None:
         """Takes the tables.
 
         Args:
-            kinds: for each `[items + 1, top]` rows of neighbours, their weights, and `[items + 1]`
-                the weight of all that an item leads to.
+            kinds: by name, in the order of their features.
             window: steps that one user's items may be apart to be counted as a pair.
             half_life: steps after which such a pair counted half.
         """
         super().__init__()
         self._window, self._half_life = window, half_life
-        self._kinds = [
-            (
-                tf.Variable(neighbours, trainable=False, name="neighbours"),
-                tf.Variable(
-                    weights / np.maximum(support, 1e-30)[:, None],
-                    trainable=False,
-                    name="shares",
-                    dtype=tf.float32,
-                ),
-                tf.Variable(support, trainable=False, name="support"),
-            )
-            for neighbours, weights, support in kinds
-        ]
+        self.names = list(kinds)
+        self._kinds = [_Kind(kind) for kind in kinds.values()]
 
     @property
     def num_features(self) -> int:
         """Numbers that `features` gives for one candidate."""
         return _FEATURES_OF_A_KIND * len(self._kinds)
 
-    def reached(self, kind: int, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def put(self, kinds: Mapping[str, ItemToItem]) -> None:
+        """Replaces linear models by others of the same shapes."""
+        for name, kind in kinds.items():
+            place = self._kinds[self.names.index(name)]
+            place.neighbours.assign(kind.neighbours)
+            place.shares.assign(kind.weights)
+
+    def reached(self, name: str, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Where a history leads to.
 
         Args:
-            kind: the place of the statistics among `kinds`.
+            name: of the statistics.
             history: `[batch, time]` int32, oldest first, right-padded with 0.
 
         Returns:
             `[batch, n]` int32 rows, several times where several items lead to one, 0 for none, and
             `[batch, n]` the share that each gets, halved every `HALF_LIFE` steps back.
         """
-        neighbours, shares, _ = self._kinds[kind]
+        kind = self._kinds[self.names.index(name)]
+        neighbours, shares = kind.neighbours, kind.shares
         newest = _newest_first(history, min(NEWEST, history.shape[1]))
         decay = 0.5 ** (tf.range(newest.shape[1], dtype=tf.float32) / HALF_LIFE)
         found = tf.where(newest[..., None] > 0, tf.gather(neighbours, newest), 0)
@@ -77,12 +85,12 @@ class TransitionTables(tf.Module):
         )
 
     def totals(
-        self, kind: int, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
+        self, name: str, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The shares that go from a history to each candidate, and those from its last item.
 
         Args:
-            kind: the place of the statistics among `kinds`.
+            name: of the statistics.
             history: `[batch, time]` int32, oldest first, right-padded with 0.
             candidates: `[batch, k]` int32.
             own_event: `[batch, k]`, see `features`.
@@ -91,7 +99,8 @@ class TransitionTables(tf.Module):
             Two times `[batch, k]`; the first adds up as `reached` weighs.
         """
         newest = _newest_first(history, min(NEWEST, history.shape[1]))
-        neighbours, shares, support = self._kinds[kind]
+        kind = self._kinds[self.names.index(name)]
+        neighbours, shares, support = kind.neighbours, kind.shares, kind.support
         total, last = tf.zeros_like(own_event), None
         for step in range(newest.shape[1]):
             items = newest[:, step]
@@ -99,11 +108,13 @@ class TransitionTables(tf.Module):
             share = tf.reduce_sum(
                 tf.where(equal, tf.gather(shares, items)[:, None, :], 0.0), axis=-1
             )
-            counted = 2.0 ** (-step / self._half_life) if step < self._window else 0.0
-            own = own_event * counted
-            own = tf.math.divide_no_nan(own, tf.gather(support, items)[:, None])
+            if support is not None:
+                counted = 2.0 ** (-step / self._half_life) if step < self._window else 0.0
+                own = own_event * counted
+                own = tf.math.divide_no_nan(own, tf.gather(support, items)[:, None])
+                share = tf.maximum(share - own, 0.0)
             known = (share > 0) & (candidates > 0) & (items > 0)[:, None]
-            share = tf.where(known, tf.maximum(share - own, 0.0), 0.0)
+            share = tf.where(known, share, 0.0)
             total += share * 2.0 ** (-step / HALF_LIFE)
             last = share if last is None else last
         return total, last
@@ -123,9 +134,24 @@ class TransitionTables(tf.Module):
             `[batch, k, num_features]`.
         """
         columns = []
-        for kind in range(len(self._kinds)):
-            columns += self.totals(kind, history, candidates, own_event)
+        for name in self.names:
+            columns += self.totals(name, history, candidates, own_event)
         return tf.math.log(tf.stack(columns, axis=-1) + _SMALLEST) - math.log(_SMALLEST)
+
+
+class _Kind(tf.Module):
+    """One kind of statistics in the graph."""
+
+    def __init__(self, kind: ItemToItem) -> None:
+        super().__init__()
+        shares = kind.weights
+        if kind.support is not None:
+            shares = kind.weights / np.maximum(kind.support, 1e-30)[:, None]
+        self.neighbours = tf.Variable(kind.neighbours, trainable=False, name="neighbours")
+        self.shares = tf.Variable(shares, trainable=False, name="shares", dtype=tf.float32)
+        self.support = None
+        if kind.support is not None:
+            self.support = tf.Variable(kind.support, trainable=False, name="support")
 
 
 def _newest_first(history: tf.Tensor, size: int) -> tf.Tensor:

@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.data.examples import HISTORY_EVENT, IS_TARGET
+from tfrs_mm.data.item_neighbours import KINDS
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.ranking import (
+    ItemToItem,
     RankingModel,
     RankingTables,
     TransitionTables,
@@ -29,6 +31,7 @@ from tfrs_mm.ranking.ranker import (
 from tfrs_mm.retrieval import QueryModel
 from tfrs_mm.training.context import context_spec, contexts_at
 from tfrs_mm.training.knowledge import Knowledge
+from tfrs_mm.training.linear import LinearModels
 from tfrs_mm.training.loop import KeepBest, fit
 from tfrs_mm.training.mining import RankingExamples, mine_examples
 from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
@@ -40,7 +43,7 @@ _ADAPT_EXAMPLES = 512
 
 
 def make_ranking_tables(
-    knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray
+    knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray, linear: LinearModels
 ) -> RankingTables:
     """What ranking reads of every item.
 
@@ -48,26 +51,30 @@ def make_ranking_tables(
         knowledge: of the data folder.
         item_vectors: `[items + 1, dim]`, the item tower's.
         values: `[items + 1, modality, reduced_dim]`.
+        linear: of `fit_linear`.
     """
     counts, data, neighbours = knowledge.counts, knowledge.config.data, knowledge.neighbours
-    transitions = None
+    kinds = {}
     if neighbours is not None:
-        transitions = TransitionTables(
-            [
-                (kind.neighbours, kind.weights, kind.support)
-                for kind in (neighbours.covisited, neighbours.next)
-            ],
-            data.transition_window,
-            data.transition_half_life,
-        )
+        for name in KINDS:
+            counted = getattr(neighbours, name)
+            kinds[name] = ItemToItem(counted.neighbours, counted.weights, counted.support)
+    kinds |= _as_kinds(linear)
+    transitions = TransitionTables(kinds, data.transition_window, data.transition_half_life)
     return RankingTables(
         item_vectors,
         values,
         knowledge.catalogue.present,
         popularity_table(counts.counts, counts.time_edges, counts.first_time),
         knowledge.catalogue.categories,
-        transitions,
+        transitions if kinds else None,
     )
+
+
+def _as_kinds(linear: LinearModels) -> dict[str, ItemToItem]:
+    return {
+        name: ItemToItem(model.neighbours, model.weights, None) for name, model in linear.items()
+    }
 
 
 def train_ranking(
@@ -76,6 +83,7 @@ def train_ranking(
     query_model: QueryModel,
     tables: RankingTables,
     windows: dict[str, np.ndarray],
+    linear: tuple[LinearModels, LinearModels],
     work_dir: pathlib.Path,
 ) -> TrainedStage:
     """Fits the ranker, stopped by validation NDCG@10 of both stages together.
@@ -89,6 +97,8 @@ def train_ranking(
         query_model: the trained first stage.
         tables: see `make_ranking_tables`.
         windows: of `read_windows`, the positives marked as targets.
+        linear: models that do not know the positives, which stand in the tables while they are
+            learnt from, and such as know all training events, which are validated and left there.
         work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
 
     Raises:
@@ -108,6 +118,8 @@ def train_ranking(
             "it. Give more interactions, or another `ranking.holdout` than "
             f"{settings.holdout}."
         )
+    learning, served = (_as_kinds(models) for models in linear)
+    tables.replace_linear(learning)
     of_towers = min(settings.candidates, knowledge.schema.num_items)
     sources = make_sources(knowledge, config, tables)
     examples = mine_examples(
@@ -141,10 +153,17 @@ def train_ranking(
     two_stage = TwoStage(query_model, index, ranker, settings.candidates, sources)
     recommend = ranking_function(two_stage, k=10)
     validation = validation_of(knowledge, config)
+
+    def validate() -> float:
+        tables.replace_linear(served)
+        figure = validation.ndcg(recommend, "validate ranking")
+        tables.replace_linear(learning)
+        return figure
+
     keep_best = KeepBest(
         ranker,
         optimizer,
-        lambda: validation.ndcg(recommend, "validate ranking"),
+        validate,
         settings.patience,
         work_dir / "checkpoints" / "ranking",
         averaged=False,
@@ -157,6 +176,7 @@ def train_ranking(
         ranker, dataset, steps, settings.max_epochs, keep_best,
         work_dir / "tensorboard" / "ranking", "train ranking",
     )  # fmt: skip
+    tables.replace_linear(served)
     return TrainedStage(
         ranker, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed
     )

@@ -109,7 +109,10 @@ def train_retrieval(
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
     dataset = holdout.without(
         window_batches(
-            knowledge.data_dir, schema, settings.batch_size, config.training.seed,
+            knowledge.data_dir,
+            schema,
+            settings.batch_size,
+            config.training.seed,
             lengths=settings.lengths,
         )
     )

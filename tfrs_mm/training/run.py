@@ -3,6 +3,7 @@
 RUN/manifest.json config.json schema.json report.json
     retrieval/ ranking/          weights, TensorFlow checkpoints
     ranking/calibration.npz      where `ranking.calibration` is set
+    linear_items.npz             item-to-item models, where `linear.top` is above 0
     item_vectors.npy             [items + 1, dim], the item tower's
     modality_values.npy          [items + 1, modality, reduced_dim]
     target_counts.npy            [items + 1], targets of retrieval's training
@@ -30,6 +31,7 @@ from tfrs_mm.schema import Modality
 from tfrs_mm.training.context import context_spec
 from tfrs_mm.training.knockout import ItemInputs
 from tfrs_mm.training.knowledge import Knowledge, read_knowledge
+from tfrs_mm.training.linear import LINEAR_FILE, read_linear
 from tfrs_mm.training.ranking import make_ranking_tables
 from tfrs_mm.training.retrieval import (
     corpus_vectors,
@@ -134,7 +136,8 @@ def _assemble(
     if item_vectors is None:
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
     query_model = QueryModel(two_tower.user_tower, item_vectors)
-    ranking_tables = make_ranking_tables(knowledge, item_vectors, values)
+    linear = read_linear(run_dir / LINEAR_FILE, config.linear)
+    ranking_tables = make_ranking_tables(knowledge, item_vectors, values, linear)
     spec = context_spec(config, knowledge.schema)
     ranker = build_ranker(config, knowledge.schema, ranking_tables, spec)
     _restore(ranker, run_dir / "ranking" / "weights")

@@ -6,8 +6,7 @@ from tfrs_mm.policy import CandidateSource, ListSource, TransitionSource
 from tfrs_mm.ranking import RankingTables, fresh_lists, popular_lists
 from tfrs_mm.training.knowledge import Knowledge
 
-# In the order of the kinds of `TransitionTables`.
-_TRANSITIONS = ("covisited", "next")
+_COUNTED, _LINEAR = ("covisited", "next"), ("similar", "following")
 _LISTS = {"popular": popular_lists, "fresh": fresh_lists}
 
 
@@ -20,15 +19,15 @@ def make_sources(
         UserError: item-to-item statistics are asked for, but the data was made without.
     """
     sources: list[CandidateSource] = []
-    for kind, name in enumerate(_TRANSITIONS):
+    for name in (*_COUNTED, *_LINEAR):
         size = getattr(config.sources, name)
-        if size and tables.transitions is None:
+        if size and name in _COUNTED and knowledge.neighbours is None:
             raise UserError(
                 f"`sources.{name}` is {size}, but {knowledge.data_dir} has no item-to-item "
                 "statistics. Preprocess with `data.transition_window` above 0, or set it to 0."
             )
         if size:
-            sources.append(TransitionSource(name, tables.transitions, kind, size))
+            sources.append(TransitionSource(name, tables.transitions, size))
     for name, lists in _LISTS.items():
         size = getattr(config.sources, name)
         if size:

@@ -25,6 +25,7 @@ from tfrs_mm.schema import Modality
 from tfrs_mm.training.calibration import calibrate
 from tfrs_mm.training.holdout import Holdout, count_targets
 from tfrs_mm.training.knowledge import Knowledge, fit_reductions, read_knowledge, reduced_values
+from tfrs_mm.training.linear import LINEAR_FILE, LinearModels, fit_linear, write_linear
 from tfrs_mm.training.ranking import make_ranking_tables, train_ranking
 from tfrs_mm.training.retrieval import (
     TrainedStage,
@@ -78,8 +79,11 @@ def train(
     retrieval, item_vectors, values = towers.stage, towers.item_vectors, towers.modality_values
     started = time.monotonic()
     query_model = QueryModel(retrieval.model.user_tower, item_vectors)
-    tables = make_ranking_tables(knowledge, item_vectors, values)
-    ranking = train_ranking(knowledge, config, query_model, tables, towers.left_to_ranker, work_dir)
+    linear = towers.linear
+    tables = make_ranking_tables(knowledge, item_vectors, values, linear[1])
+    ranking = train_ranking(
+        knowledge, config, query_model, tables, towers.left_to_ranker, linear, work_dir
+    )
     report = _report(
         {"retrieval": retrieval, "ranking": ranking},
         {"retrieval": towers.seconds, "ranking": time.monotonic() - started},
@@ -93,6 +97,8 @@ def train(
         write_calibration(work_dir / "ranking" / CALIBRATION_FILE, calibration)
     tf.train.Checkpoint(model=retrieval.model).write(str(work_dir / "retrieval" / "weights"))
     tf.train.Checkpoint(model=ranking.model).write(str(work_dir / "ranking" / "weights"))
+    if linear[1]:
+        write_linear(linear[1], work_dir / LINEAR_FILE)
     np.save(work_dir / "item_vectors.npy", item_vectors)
     np.save(work_dir / "modality_values.npy", values)
     np.save(work_dir / "target_counts.npy", towers.target_counts)
@@ -126,6 +132,7 @@ class _Towers:
         target_counts: `[items + 1]`, how often each row was a target.
         item_vectors: `[items + 1, dim]`.
         left_to_ranker: windows whose targets are the ranker's positives.
+        linear: models that do not know these, and such as know all events.
         seconds: it took.
     """
 
@@ -135,6 +142,7 @@ class _Towers:
     target_counts: np.ndarray
     item_vectors: np.ndarray
     left_to_ranker: dict[str, np.ndarray]
+    linear: tuple[LinearModels, LinearModels]
     seconds: float
 
 
@@ -158,7 +166,12 @@ def _fit_towers(
     )
     vectors = corpus_vectors(stage.model, schema.num_items + 1)
     left = windows | {IS_TARGET: held} if share > 0 else windows
-    return _Towers(stage, reductions, values, counts, vectors, left, time.monotonic() - started)
+    linear = tuple(
+        fit_linear(windows, events, schema.num_items, config.linear)
+        for events in (windows[IS_TARGET] & ~held, windows[IS_TARGET])
+    )
+    seconds = time.monotonic() - started
+    return _Towers(stage, reductions, values, counts, vectors, left, linear, seconds)
 
 
 def _report(stages: dict[str, TrainedStage], seconds: dict[str, float]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tfrs_mm.policy import (
     would_return,
 )
 from tfrs_mm.policy.candidates import gather_candidates
-from tfrs_mm.ranking import TransitionTables
+from tfrs_mm.ranking import ItemToItem, TransitionTables
 
 ITEMS, DIM, TOP, HALF_LIFE = 12, 4, 3, 3.0
 HISTORY = np.array([[1, 2, 3], [5, 0, 0], [0, 0, 0]], np.int32)
@@ -37,11 +37,13 @@ def make_sources() -> dict[str, object]:
     vectors = np.random.default_rng(2).normal(size=(ITEMS + 1, DIM)).astype(np.float32)
     table = tf.Variable(vectors)
     n = make_neighbours()
-    transitions = TransitionTables([(n.neighbours, n.weights, n.support)], 8, 2.0)
+    transitions = TransitionTables(
+        {"covisited": ItemToItem(n.neighbours, n.weights, n.support)}, 8, 2.0
+    )
     lists = np.array([[7, 4, 9, 2, 1, 0], [3, 4, 5, 6, 7, 8]], np.int32)
     return {
         "two_tower": TowerSource(ExactIndex(table), table, SIZE),
-        "covisited": TransitionSource("covisited", transitions, 0, SIZE),
+        "covisited": TransitionSource("covisited", transitions, SIZE),
         "popular": ListSource("popular", lists, SIZE),
     }
 
@@ -100,8 +102,8 @@ def test_an_event_that_is_all_that_leads_somewhere_leads_there_no_more():
     # Row 5 leads to row 6 by one event of weight 1: without it by none.
     neighbours, weights = np.zeros((8, 1), np.int32), np.zeros((8, 1), np.float32)
     neighbours[5], weights[5] = 6, 1.0
-    tables = TransitionTables([(neighbours, weights, weights[:, 0] * 2)], 8, 2.0)
-    source = TransitionSource("next", tables, 0, 2)
+    tables = TransitionTables({"next": ItemToItem(neighbours, weights, weights[:, 0] * 2)}, 8, 2.0)
+    source = TransitionSource("next", tables, 2)
     asked = request()._replace(history=tf.constant([[5, 0, 0]] * 3))
     rows = tf.fill([3, 1], 6)
     assert source.score(asked, rows, tf.zeros([3, 1])).numpy().tolist() == [[0.5]] * 3

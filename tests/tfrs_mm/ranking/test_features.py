@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 from ranking_world import make_inputs, make_tables
 
-from tfrs_mm.ranking import RankingTables, TransitionTables, candidate_features
+from tfrs_mm.ranking import ItemToItem, RankingTables, TransitionTables, candidate_features
 from tfrs_mm.ranking.features import HALF_LIFE
 
 
@@ -34,7 +34,7 @@ def test_a_candidate_shown_as_new_has_no_features_of_events_and_keeps_all_others
         plain.present.numpy(),
         plain.popularity.numpy(),
         {"genres": plain.categories["genres"].numpy()},
-        TransitionTables([(neighbours, weights, weights.sum(1))], window=4, half_life=2.0),
+        TransitionTables({"next": ItemToItem(neighbours, weights, weights.sum(1))}, 4, 2.0),
     )
     inputs = make_inputs()
     arguments = [

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfrs_mm.data.item_neighbours import ItemNeighbours
 from tfrs_mm.data.transitions import transition_scores
-from tfrs_mm.ranking import TransitionTables
+from tfrs_mm.ranking import ItemToItem, TransitionTables
 
 NUM_ITEMS, TOP = 12, 5
 
@@ -21,7 +21,10 @@ def make_kind(seed: int) -> ItemNeighbours:
 
 
 def features(kinds, history, candidates, own=None, window=4, half_life=2.0):
-    parts = [(kind.neighbours, kind.weights, kind.support) for kind in kinds]
+    parts = {
+        str(place): ItemToItem(kind.neighbours, kind.weights, kind.support)
+        for place, kind in enumerate(kinds)
+    }
     tables = TransitionTables(parts, window, half_life)
     own = np.zeros(np.shape(candidates), np.float32) if own is None else own
     return tables.features(

@@ -13,7 +13,13 @@ from tfrs_mm.config import Config
 from tfrs_mm.data.optional_features import optional_features
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
-from tfrs_mm.ranking import RankingModel, RankingTables, TransitionTables, popularity_table
+from tfrs_mm.ranking import (
+    ItemToItem,
+    RankingModel,
+    RankingTables,
+    TransitionTables,
+    popularity_table,
+)
 from tfrs_mm.schema import Schema
 from tfrs_mm.training.context import context_spec, contexts_at
 from tfrs_mm.training.mining import RankingExamples, mine_examples
@@ -80,7 +86,7 @@ def features_of(statistics, examples, own_event=True):
         np.zeros((NUM_ITEMS + 1, 0), bool),
         popularity,
         {},
-        TransitionTables([kind], window=8, half_life=2.0),
+        TransitionTables({"next": ItemToItem(*kind)}, window=8, half_life=2.0),
     )
     model = RankingModel(
         tables, cross_layers=1, projection_dim=2, hidden=(), dropout=0.0, category_dim=2,
