@@ -31,6 +31,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--strategy", choices=["default", "mirrored", "multi-worker", "tpu"], default=None,
         help="where the two towers are trained (default: training.strategy of the configuration)",
     )  # fmt: skip
+    parser.add_argument(
+        "--epochs-from", type=pathlib.Path, default=None, metavar="RUN",
+        help="for a last fit on data made with data.train_on_validation=true: a run on the same "
+        "logs with validation, whose best epochs are fitted, with the same settings",
+    )  # fmt: skip
     add_config(parser)
     parser.set_defaults(run=run)
 
@@ -43,12 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments, base=load_config(arguments.data / "config.json"))
     if arguments.strategy is not None:
         config = config.with_overrides({"training.strategy": arguments.strategy})
-    report = train(arguments.data, arguments.output, config)
+    report = train(arguments.data, arguments.output, config, arguments.epochs_from)
     if report["resumed"]:
         print("went on from an interrupted training", file=sys.stderr)
     for stage, figure in report["validation_ndcg@10"].items():
+        found = "no validation" if figure is None else f"validation NDCG@10 {figure:.4f}"
         print(
-            f"{stage}: validation NDCG@10 {figure:.4f} after {report['epochs'][stage]} epochs, "
+            f"{stage}: {found} after {report['epochs'][stage]} epochs, "
             f"{report['seconds'][stage]:.0f} s"
         )
     if "ranking" in report["epochs"]:

@@ -21,7 +21,7 @@ class KeepBest(tf.keras.callbacks.Callback):
         self,
         weights: tf.Module | tf.keras.layers.Layer,
         optimizer: tf.keras.optimizers.Optimizer,
-        validate: Callable[[], float],
+        validate: Callable[[], float] | None,
         patience: int,
         directory: str | os.PathLike[str],
         averaged: bool,
@@ -32,7 +32,8 @@ class KeepBest(tf.keras.callbacks.Callback):
         Args:
             weights: the object whose trainable variables are kept.
             optimizer: its optimiser, already built.
-            validate: gives the figure to maximise, from the weights as they are.
+            validate: gives the figure to maximise, from the weights as they are; None where
+                nothing is held out, and the newest weights are the ones to keep.
             patience: epochs without a better figure before training stops.
             directory: of the checkpoints.
             averaged: whether the optimiser's moving averages are what is validated and kept.
@@ -67,30 +68,40 @@ class KeepBest(tf.keras.callbacks.Callback):
         return int(self._epochs_done)
 
     @property
-    def best(self) -> float:
-        """The best figure so far."""
-        return float(self._best)
+    def best(self) -> float | None:
+        """The best figure so far; None without validation."""
+        return float(self._best) if self._validate is not None else None
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch behind which the kept weights stood; 0 before the first."""
+        return int(self._best_epoch)
 
     @property
     def finished(self) -> bool:
         """Whether patience has run out."""
         return self.epochs_done - int(self._best_epoch) >= self._patience
 
-    def consider(self) -> float:
-        """Validates the weights as they are, and keeps them if they are the best."""
+    def consider(self) -> float | None:
+        """Validates the weights as they are, and keeps them if they are the best.
+
+        Returns:
+            The figure; None without validation.
+        """
         raw = [v.numpy() for v in self._variables] if self._averaged else None
         if self._averaged and self.epochs_done:
             self._fitted.finalize_variable_values(self._variables)
-        figure = self._validate()
-        if figure > self.best:
-            self._best.assign(figure)
+        figure = self._validate() if self._validate is not None else None
+        if figure is None or figure > self.best:
+            self._best.assign(-1.0 if figure is None else figure)
             self._best_epoch.assign(self._epochs_done)
             for kept, variable in zip(self._best_variables, self._variables, strict=True):
                 kept.assign(variable)
         if raw is not None:
             for variable, value in zip(self._variables, raw, strict=True):
                 variable.assign(value)
-        self.history.append(figure)
+        if figure is not None:
+            self.history.append(figure)
         return figure
 
     def restore_best(self) -> None:
@@ -102,7 +113,7 @@ class KeepBest(tf.keras.callbacks.Callback):
         """Keras's hook."""
         self._epochs_done.assign_add(1)
         figure = self.consider()
-        if logs is not None:
+        if logs is not None and figure is not None:
             logs["validation_ndcg@10"] = figure
         self._manager.save()
         if self.finished:
@@ -120,10 +131,9 @@ class ShowProgress(tf.keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Keras's hook."""
         loss = float((logs or {}).get("loss", np.nan))
-        self._progress.advance(
-            note=f"loss {loss:.3f}, epoch {self._keep_best.epochs_done + 1}, "
-            f"best {self._keep_best.best:.4f}"
-        )
+        best = self._keep_best.best
+        note = f"loss {loss:.3f}, epoch {self._keep_best.epochs_done + 1}"
+        self._progress.advance(note=note if best is None else f"{note}, best {best:.4f}")
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Keras's hook."""

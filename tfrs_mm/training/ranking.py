@@ -85,6 +85,7 @@ def train_ranking(
     windows: dict[str, np.ndarray],
     linear: tuple[LinearModels, LinearModels],
     work_dir: pathlib.Path,
+    epochs: int | None = None,
 ) -> TrainedStage:
     """Fits the ranker, stopped by validation NDCG@10 of both stages together.
 
@@ -100,6 +101,7 @@ def train_ranking(
         linear: models that do not know the positives, which stand in the tables while they are
             learnt from, and such as know all training events, which are validated and left there.
         work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
+        epochs: to fit without validation; None validates.
 
     Raises:
         UserError: no positive has a history to rank for, none was returned by retrieval, or a task
@@ -152,7 +154,7 @@ def train_ranking(
 
     two_stage = TwoStage(query_model, index, ranker, settings.candidates, sources)
     recommend = ranking_function(two_stage, k=10)
-    validation = validation_of(knowledge, config)
+    validation = validation_of(knowledge, config) if epochs is None else None
 
     def validate() -> float:
         tables.replace_linear(served)
@@ -163,7 +165,7 @@ def train_ranking(
     keep_best = KeepBest(
         ranker,
         optimizer,
-        validate,
+        validate if epochs is None else None,
         settings.patience,
         work_dir / "checkpoints" / "ranking",
         averaged=False,
@@ -173,13 +175,11 @@ def train_ranking(
     dataset = _batches(inputs, settings.batch_size, seed)
     steps = max(-(-len(examples) // settings.batch_size), settings.min_steps)
     fit(
-        ranker, dataset, steps, settings.max_epochs, keep_best,
+        ranker, dataset, steps, settings.max_epochs if epochs is None else epochs, keep_best,
         work_dir / "tensorboard" / "ranking", "train ranking",
     )  # fmt: skip
     tables.replace_linear(served)
-    return TrainedStage(
-        ranker, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed
-    )
+    return TrainedStage.of(ranker, keep_best)
 
 
 def _inputs(examples: RankingExamples) -> dict[str, np.ndarray]:

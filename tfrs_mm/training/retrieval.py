@@ -26,17 +26,24 @@ class TrainedStage:
 
     Attributes:
         model: with its best weights.
-        best: validation NDCG@10 of these.
+        best: validation NDCG@10 of these; None for a fit without validation.
+        best_epoch: behind which these weights stood.
         history: validation NDCG@10 after each epoch.
         epochs: fitted.
         resumed: whether it went on from a saved state.
     """
 
     model: tf.keras.Model
-    best: float
+    best: float | None
+    best_epoch: int
     history: list[float]
     epochs: int
     resumed: bool
+
+    @classmethod
+    def of(cls, model: tf.keras.Model, kept: KeepBest) -> "TrainedStage":
+        """What a fit has left in `model`."""
+        return cls(model, kept.best, kept.best_epoch, kept.history, kept.epochs_done, kept.resumed)
 
 
 def make_item_tables(
@@ -91,6 +98,7 @@ def train_retrieval(
     strategy: tf.distribute.Strategy,
     work_dir: pathlib.Path,
     saved_dir: pathlib.Path,
+    epochs: int | None = None,
 ) -> TrainedStage:
     """Fits the two towers, stopped by validation NDCG@10.
 
@@ -104,6 +112,7 @@ def train_retrieval(
         work_dir: of checkpoints and TensorBoard curves.
         saved_dir: where an interrupted fit is looked for, to be gone on with; of several workers
             each has its own `work_dir`, and all look into the chief's.
+        epochs: to fit without validation; None validates.
     """
     settings, schema = config.retrieval, knowledge.schema
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
@@ -131,7 +140,7 @@ def train_retrieval(
     query_model = QueryModel(model.user_tower, np.zeros((num_rows, settings.dim), np.float32))
     two_stage = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 1)
     recommend = retrieval_function(two_stage, k=10)
-    validation = validation_of(knowledge, config)
+    validation = validation_of(knowledge, config) if epochs is None else None
 
     def validate() -> float:
         query_model.item_vectors.assign(corpus_vectors(model, num_rows))
@@ -140,16 +149,14 @@ def train_retrieval(
     keep_best = KeepBest(
         model,
         optimizer,
-        validate,
+        validate if epochs is None else None,
         settings.patience,
         work_dir / "checkpoints" / "retrieval",
         averaged=settings.average_decay > 0,
         restore_from=saved_dir / "checkpoints" / "retrieval",
     )
     fit(
-        model, dataset, steps, settings.max_epochs, keep_best,
+        model, dataset, steps, settings.max_epochs if epochs is None else epochs, keep_best,
         work_dir / "tensorboard" / "retrieval", "train retrieval",
     )  # fmt: skip
-    return TrainedStage(
-        model, keep_best.best, keep_best.history, keep_best.epochs_done, keep_best.resumed
-    )
+    return TrainedStage.of(model, keep_best)

@@ -25,6 +25,7 @@ from tfrs_mm.schema import Modality
 from tfrs_mm.training.calibration import calibrate
 from tfrs_mm.training.holdout import Holdout, count_targets
 from tfrs_mm.training.knowledge import Knowledge, fit_reductions, read_knowledge, reduced_values
+from tfrs_mm.training.last_fit import LastFit, read_last_fit
 from tfrs_mm.training.linear import LINEAR_FILE, LinearModels, fit_linear, write_linear
 from tfrs_mm.training.ranking import make_ranking_tables, train_ranking
 from tfrs_mm.training.retrieval import (
@@ -38,7 +39,10 @@ _WORK = "work.json"
 
 
 def train(
-    data_dir: str | os.PathLike[str], run_dir: str | os.PathLike[str], config: Config
+    data_dir: str | os.PathLike[str],
+    run_dir: str | os.PathLike[str],
+    config: Config,
+    epochs_from: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Trains both stages and writes a run folder, whole or not at all.
 
@@ -46,12 +50,20 @@ def train(
     from the same data and configuration. Of several workers, which share the folders, the first
     one trains the ranker and writes; the others help with the towers.
 
+    Args:
+        data_dir: that `tfrs-mm preprocess` wrote.
+        run_dir: to write.
+        config: the whole tree.
+        epochs_from: for data made with `data.train_on_validation`, the run that says how long to
+            fit, see `read_last_fit`.
+
     Returns:
         The report: validation figures and seconds, of this worker.
 
     Raises:
         UserError: `run_dir` exists, the data folder is none, the configuration contradicts the
-            data, or another work in progress stands in the way.
+            data, `epochs_from` does not belong to both, or another work in progress stands in the
+            way.
     """
     run_dir = pathlib.Path(run_dir)
     if run_dir.exists():
@@ -65,34 +77,43 @@ def train(
                 f"the configuration's section {section!r} is not the one {data_dir} was made with. "
                 "Leave it out when training, or preprocess again."
             )
+    last_fit = read_last_fit(epochs_from, knowledge, config)
     made_from = {"data": knowledge.fingerprint, "config": config.fingerprint()}
+    if last_fit is not None:
+        made_from["epochs"] = last_fit.fingerprint
     saved_dir = run_dir.with_name(run_dir.name + ".partial")
     _runtime.seed_everything(config.training.seed)
     _check_left(saved_dir, made_from)
     if worker > 0:
         with tempfile.TemporaryDirectory() as scratch:
-            towers = _fit_towers(knowledge, config, strategy, pathlib.Path(scratch), saved_dir)
+            towers = _fit_towers(
+                knowledge, config, strategy, pathlib.Path(scratch), saved_dir, last_fit
+            )
         return _report({"retrieval": towers.stage}, {"retrieval": towers.seconds})
 
     work_dir = _work_folder(saved_dir, made_from)
-    towers = _fit_towers(knowledge, config, strategy, work_dir, saved_dir)
+    towers = _fit_towers(knowledge, config, strategy, work_dir, saved_dir, last_fit)
     retrieval, item_vectors, values = towers.stage, towers.item_vectors, towers.modality_values
     started = time.monotonic()
     query_model = QueryModel(retrieval.model.user_tower, item_vectors)
     linear = towers.linear
     tables = make_ranking_tables(knowledge, item_vectors, values, linear[1])
     ranking = train_ranking(
-        knowledge, config, query_model, tables, towers.left_to_ranker, linear, work_dir
-    )
+        knowledge, config, query_model, tables, towers.left_to_ranker, linear, work_dir,
+        None if last_fit is None else last_fit.ranking,
+    )  # fmt: skip
     report = _report(
         {"retrieval": retrieval, "ranking": ranking},
         {"retrieval": towers.seconds, "ranking": time.monotonic() - started},
     )
 
     if config.ranking.calibration != "none":
-        calibration, report["calibration"] = calibrate(
-            knowledge, config, query_model, ranking.model
-        )
+        if last_fit is None:
+            calibration, report["calibration"] = calibrate(
+                knowledge, config, query_model, ranking.model
+            )
+        else:
+            calibration = last_fit.calibration
         (work_dir / "ranking").mkdir(exist_ok=True)
         write_calibration(work_dir / "ranking" / CALIBRATION_FILE, calibration)
     tf.train.Checkpoint(model=retrieval.model).write(str(work_dir / "retrieval" / "weights"))
@@ -152,6 +173,7 @@ def _fit_towers(
     strategy: tf.distribute.Strategy,
     work_dir: pathlib.Path,
     saved_dir: pathlib.Path,
+    last_fit: LastFit | None,
 ) -> _Towers:
     started = time.monotonic()
     schema, dim, share = knowledge.schema, config.fusion.reduced_dim, config.ranking.holdout
@@ -162,8 +184,9 @@ def _fit_towers(
     held = holdout.is_held(windows)
     counts = count_targets(windows, windows[IS_TARGET] & ~held, schema.num_items)
     stage = train_retrieval(
-        knowledge, config, values, holdout, counts, strategy, work_dir, saved_dir
-    )
+        knowledge, config, values, holdout, counts, strategy, work_dir, saved_dir,
+        None if last_fit is None else last_fit.retrieval,
+    )  # fmt: skip
     vectors = corpus_vectors(stage.model, schema.num_items + 1)
     left = windows | {IS_TARGET: held} if share > 0 else windows
     linear = tuple(
@@ -178,6 +201,7 @@ def _report(stages: dict[str, TrainedStage], seconds: dict[str, float]) -> dict[
     return {
         "validation_ndcg@10": {name: stage.best for name, stage in stages.items()},
         "epochs": {name: stage.epochs for name, stage in stages.items()},
+        "best_epochs": {name: stage.best_epoch for name, stage in stages.items()},
         "history": {name: stage.history for name, stage in stages.items()},
         "resumed": any(stage.resumed for stage in stages.values()),
         "seconds": seconds,
