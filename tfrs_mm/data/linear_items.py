@@ -185,14 +185,16 @@ def _table(lines: Callable[[np.ndarray], np.ndarray], events: Events, top: int) 
     """The largest values above 0 of each line, descending, ties by row."""
     neighbours = np.zeros((events.num_items + 1, top), np.int32)
     weights = np.zeros((events.num_items + 1, top), np.float32)
-    width = min(top, len(events.rows))
+    width, last = min(top, len(events.rows)), 2**32 - 1
     for start in range(0, len(events.rows), _ROWS_AT_ONCE):
         places = np.arange(start, min(start + _ROWS_AT_ONCE, len(events.rows)))
-        values = lines(places)
-        found = np.sort(np.argpartition(-values, width - 1, axis=1)[:, :width], axis=1)
-        values = np.maximum(np.take_along_axis(values, found, axis=1), 0.0)
-        order = np.argsort(-values, axis=1, kind="stable")
-        values, found = (np.take_along_axis(column, order, axis=1) for column in (values, found))
+        values = np.maximum(lines(places), 0.0).astype(np.float32)
+        # Of numbers above 0 the bits are ordered as the numbers are; a place behind them breaks
+        # ties, so that no two keys are equal.
+        keys = values.view(np.int32).astype(np.int64) << 32 | (last - np.arange(len(events.rows)))
+        keys = -np.sort(np.partition(-keys, width - 1, axis=1)[:, :width], axis=1)
+        found = last - (keys & last)
+        values = np.take_along_axis(values, found, axis=1)
         weights[events.rows[places], :width] = values
         neighbours[events.rows[places], :width] = np.where(values > 0, events.rows[found], 0)
     return ItemNeighbours(neighbours, weights, np.maximum(weights[:, 0], np.float32(1.0)))
