@@ -95,8 +95,11 @@ class RetrievalConfig:
     """The two towers and how they are trained against each other."""
 
     dim: int = 64
-    layers: int = 2
-    heads: int = 2
+    # What reads a history: causal self-attention, gated recurrent units, or the mean of its items.
+    user_tower: Literal["transformer", "gru", "mean"] = "transformer"
+    layers: int = 2  # of the Transformer or of the recurrent network
+    heads: int = 2  # of the Transformer
+    recency_half_life: float = 0.0  # of the mean: items after which one counts half; 0 is never
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07

@@ -45,6 +45,13 @@ def illegal_values(config: "Config") -> list[str]:
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)
+    half_life = retrieval.recency_half_life
+    demand(
+        half_life == 0 or (retrieval.user_tower == "mean" and 0 < half_life < math.inf),
+        "retrieval.recency_half_life",
+        "0, or above 0 and finite where retrieval.user_tower is 'mean'",
+        half_life,
+    )
     ascending = [0, *retrieval.lengths]
     demand(
         all(a < b for a, b in itertools.pairwise(ascending)),

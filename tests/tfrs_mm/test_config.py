@@ -43,8 +43,14 @@ def test_all_faults_are_reported_at_once():
 
 def test_values_that_make_no_sense_are_reported_at_once():
     with pytest.raises(UserError) as error:
-        Config().with_overrides({"retrieval.dim": 7, "retrieval.temperature": 0, "export.k": 1000})
+        Config().with_overrides(
+            {
+                "retrieval.dim": 7, "retrieval.temperature": 0, "export.k": 1000,
+                "retrieval.recency_half_life": 3,
+            }
+        )  # fmt: skip
     for text in (
+        "retrieval.recency_half_life: must be 0, or above 0 and finite where retrieval.user_tower",
         "retrieval.dim: must be a multiple",
         "temperature: must be above 0",
         "export.k: must be at most",

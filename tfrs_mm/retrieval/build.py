@@ -45,6 +45,8 @@ def build_two_tower(
         max_history=schema.max_history,
         dropout=settings.dropout,
         normalize=normalize,
+        kind=settings.user_tower,
+        half_life=settings.recency_half_life,
         name="user_tower",
     )
     model = TwoTowerModel(

@@ -2,9 +2,9 @@
 
 from tfrs_mm.towers.alignment import ALIGNMENTS, Alignment, build_alignment, disagreement
 from tfrs_mm.towers.item import ItemParts, ItemTables, ItemTower
-from tfrs_mm.towers.user import UserTower, last_place
+from tfrs_mm.towers.user import SEQUENCES, UserTower, last_place
 
 __all__ = [
-    "ALIGNMENTS", "Alignment", "ItemParts", "ItemTables", "ItemTower", "UserTower",
+    "ALIGNMENTS", "SEQUENCES", "Alignment", "ItemParts", "ItemTables", "ItemTower", "UserTower",
     "build_alignment", "disagreement", "last_place",
 ]  # fmt: skip

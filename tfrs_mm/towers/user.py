@@ -2,7 +2,19 @@
 
 import tensorflow as tf
 
+from tfrs_mm.towers.pooling import CausalMean
+from tfrs_mm.towers.recurrent import CausalGru
 from tfrs_mm.towers.sequence import CausalTransformer
+
+# How a sequence is read, by name: `[batch, time, dim]` to the same shape, place t from places 0 to
+# t. Each takes of the tower's settings what it needs.
+SEQUENCES = {
+    "transformer": lambda of: CausalTransformer(
+        of["dim"], of["layers"], of["heads"], of["max_history"] + 1, of["dropout"]
+    ),
+    "gru": lambda of: CausalGru(of["dim"], of["layers"], of["dropout"]),
+    "mean": lambda of: CausalMean(of["half_life"], of["dropout"]),
+}
 
 
 class UserTower(tf.keras.layers.Layer):
@@ -14,15 +26,27 @@ class UserTower(tf.keras.layers.Layer):
 
     def __init__(
         self, dim: int, layers: int, heads: int, max_history: int, dropout: float, normalize: bool,
-        **kwargs: object,
+        kind: str = "transformer", half_life: float = 0.0, **kwargs: object,
     ) -> None:  # fmt: skip
+        """Makes the layers.
+
+        Args:
+            dim: of the item vectors and of the queries.
+            layers: of the Transformer or of the recurrent network.
+            heads: of the Transformer.
+            max_history: items of a history at most.
+            dropout: of the sequence model.
+            normalize: whether item vectors and queries have length one.
+            kind: one of `SEQUENCES`.
+            half_life: items after which an item counts half in the mean; 0 for never.
+        """
         super().__init__(**kwargs)
         self._settings = {
             "dim": dim, "layers": layers, "heads": heads, "max_history": max_history,
-            "dropout": dropout, "normalize": normalize,
+            "dropout": dropout, "normalize": normalize, "kind": kind, "half_life": half_life,
         }  # fmt: skip
         self._normalize = normalize
-        self._sequence = CausalTransformer(dim, layers, heads, max_history + 1, dropout)
+        self._sequence = SEQUENCES[kind](self._settings)
         self._output = tf.keras.layers.Dense(dim, kernel_initializer="identity")
 
     def build(self, input_shape: tf.TensorShape) -> None:
