@@ -100,6 +100,13 @@ class RetrievalConfig:
     layers: int = 2  # of the Transformer or of the recurrent network
     heads: int = 2  # of the Transformer
     recency_half_life: float = 0.0  # of the mean: items after which one counts half; 0 is never
+    # Buckets of the time between the events of a history, each twice as long as the one before: 24
+    # tell seconds from half a year. 0 reads no times.
+    time_gaps: int = 0
+    event_kinds: bool = False  # whether the kinds of the events of a history are read
+    # The share of histories whose times are hidden in training, and of those whose kinds are,
+    # because a request may come without.
+    hide_events: float = 0.1
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07

@@ -47,6 +47,10 @@ def build_two_tower(
         normalize=normalize,
         kind=settings.user_tower,
         half_life=settings.recency_half_life,
+        time_gaps=settings.time_gaps,
+        event_kinds=schema.feature("event").size if settings.event_kinds else 0,
+        hide_events=settings.hide_events,
+        seed=seed,
         name="user_tower",
     )
     model = TwoTowerModel(

@@ -71,28 +71,42 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             inputs: `history/item` `[batch, time]` int32, right-padded with 0, and `is_target`
-                `[batch, time]` bool: the items to be predicted from those before them.
+                `[batch, time]` bool: the items to be predicted from those before them;
+                besides what the user tower `reads`, `[batch, time]`.
             training: whether dropout and hiding are on.
 
         Returns:
             A scalar, already divided by the number of replicas, whose gradients are summed.
         """
         rows, is_target = inputs[HISTORY], inputs[IS_TARGET]
+        contexts = {name: inputs[name] for name in self.user_tower.reads}
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         lengths = [length for length in self._lengths if length < rows.shape[1]]
         # Replicas wait for each other's negatives, so that all must go the same way.
         if not lengths or replicas > 1:
-            return self._loss(rows, is_target, training) / replicas
+            return self._loss(rows, is_target, contexts, training) / replicas
         longest = tf.reduce_max(tf.math.count_nonzero(rows, axis=1, dtype=tf.int32))
         return tf.switch_case(
             tf.reduce_sum(tf.cast(longest > lengths, tf.int32)),
             [
-                functools.partial(self._loss, rows[:, :end], is_target[:, :end], training)
+                functools.partial(
+                    self._loss,
+                    rows[:, :end],
+                    is_target[:, :end],
+                    {name: column[:, :end] for name, column in contexts.items()},
+                    training,
+                )
                 for end in (*lengths, rows.shape[1])
             ],
         )
 
-    def _loss(self, rows: tf.Tensor, is_target: tf.Tensor, training: bool) -> tf.Tensor:
+    def _loss(
+        self,
+        rows: tf.Tensor,
+        is_target: tf.Tensor,
+        contexts: Mapping[str, tf.Tensor],
+        training: bool,
+    ) -> tf.Tensor:
         batch, time = rows.shape
         flat_rows, flat_is_target = tf.reshape(rows, [-1]), tf.reshape(is_target, [-1])
         drawn = self._negatives.draw(flat_rows, flat_is_target)
@@ -103,7 +117,8 @@ class TwoTowerModel(tfrs.Model):
         targets = tf.reshape(vectors[: batch * time], [batch, time, dim])
         negatives, negative_vectors = self._from_all_replicas(drawn, vectors[batch * time :])
 
-        queries = self.user_tower(targets[:, :-1], training=training)
+        before = {name: column[:, :-1] for name, column in contexts.items()}
+        queries = self.user_tower(targets[:, :-1], contexts=before, training=training)
         positive = tf.reduce_sum(queries * targets, axis=-1) / self._temperature
         negative = tf.einsum("btd,nd->btn", queries, negative_vectors) / self._temperature
         if self._log_q_correction:

@@ -1,10 +1,11 @@
 """The two towers: what is known of an item, and a user's history, as vectors of one space."""
 
 from tfrs_mm.towers.alignment import ALIGNMENTS, Alignment, build_alignment, disagreement
+from tfrs_mm.towers.events import KINDS, TIMES
 from tfrs_mm.towers.item import ItemParts, ItemTables, ItemTower
 from tfrs_mm.towers.user import SEQUENCES, UserTower, last_place
 
 __all__ = [
-    "ALIGNMENTS", "SEQUENCES", "Alignment", "ItemParts", "ItemTables", "ItemTower", "UserTower",
-    "build_alignment", "disagreement", "last_place",
+    "ALIGNMENTS", "KINDS", "SEQUENCES", "TIMES", "Alignment", "ItemParts", "ItemTables",
+    "ItemTower", "UserTower", "build_alignment", "disagreement", "last_place",
 ]  # fmt: skip

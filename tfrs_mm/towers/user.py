@@ -1,7 +1,10 @@
 """The user (query) tower: a history of item vectors to one query vector for each place of it."""
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
+from tfrs_mm.towers.events import EventEmbedding
 from tfrs_mm.towers.pooling import CausalMean
 from tfrs_mm.towers.recurrent import CausalGru
 from tfrs_mm.towers.sequence import CausalTransformer
@@ -26,7 +29,8 @@ class UserTower(tf.keras.layers.Layer):
 
     def __init__(
         self, dim: int, layers: int, heads: int, max_history: int, dropout: float, normalize: bool,
-        kind: str = "transformer", half_life: float = 0.0, **kwargs: object,
+        kind: str = "transformer", half_life: float = 0.0, time_gaps: int = 0, event_kinds: int = 0,
+        hide_events: float = 0.0, seed: int = 0, **kwargs: object,
     ) -> None:  # fmt: skip
         """Makes the layers.
 
@@ -39,15 +43,30 @@ class UserTower(tf.keras.layers.Layer):
             normalize: whether item vectors and queries have length one.
             kind: one of `SEQUENCES`.
             half_life: items after which an item counts half in the mean; 0 for never.
+            time_gaps: buckets of the time between events; 0 reads no times.
+            event_kinds: rows of the vocabulary of kinds; 0 reads no kinds.
+            hide_events: the share of histories whose times, and of those whose kinds, are hidden
+                in training.
+            seed: of what is hidden.
         """
         super().__init__(**kwargs)
         self._settings = {
             "dim": dim, "layers": layers, "heads": heads, "max_history": max_history,
             "dropout": dropout, "normalize": normalize, "kind": kind, "half_life": half_life,
+            "time_gaps": time_gaps, "event_kinds": event_kinds, "hide_events": hide_events,
+            "seed": seed,
         }  # fmt: skip
         self._normalize = normalize
         self._sequence = SEQUENCES[kind](self._settings)
+        self._events = None
+        if time_gaps or event_kinds:
+            self._events = EventEmbedding(dim, time_gaps, event_kinds, hide_events, seed)
         self._output = tf.keras.layers.Dense(dim, kernel_initializer="identity")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of `contexts` that it looks for."""
+        return self._events.reads if self._events is not None else ()
 
     def build(self, input_shape: tf.TensorShape) -> None:
         self._start = self.add_weight(
@@ -55,13 +74,19 @@ class UserTower(tf.keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(
+        self,
+        inputs: tf.Tensor,
+        contexts: Mapping[str, tf.Tensor] | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Query vectors.
 
         Args:
             inputs: `[batch, time, dim]`, the item tower's vectors of a history, oldest first,
                 padding behind it; `time` at most `max_history`.
-            training: whether dropout is on.
+            contexts: what is known of their events, see `EventEmbedding`; None for nothing.
+            training: whether dropout and hiding are on.
 
         Returns:
             `[batch, time + 1, dim]`.
@@ -70,9 +95,10 @@ class UserTower(tf.keras.layers.Layer):
         start = tf.broadcast_to(
             self._start, tf.concat([tf.shape(inputs)[:1], [1, inputs.shape[-1]]], 0)
         )
-        queries = self._output(
-            self._sequence(tf.concat([start, inputs * scale], axis=1), training=training)
-        )
+        items = inputs * scale
+        if self._events is not None:
+            items = self._events(items, contexts=contexts, training=training)
+        queries = self._output(self._sequence(tf.concat([start, items], axis=1), training=training))
         return tf.math.l2_normalize(queries, axis=-1) if self._normalize else queries
 
     def get_config(self) -> dict[str, object]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfrs_mm.policy import TwoStage, would_return
 from tfrs_mm.progress import Progress
 from tfrs_mm.ranking import bucket_of
+from tfrs_mm.towers import KINDS, TIMES
 
 _SECONDS_PER_DAY = 86_400.0
 
@@ -104,8 +105,9 @@ def mine_examples(
         buckets: tf.Tensor,
         positive: tf.Tensor,
         own_event: tf.Tensor,
+        contexts: dict[str, tf.Tensor],
     ) -> tuple[tf.Tensor, ...]:
-        request = model.request(history, excluded, buckets)
+        request = model.request(history, excluded, buckets, contexts)
         found, by_source = model.candidates(request)
         scores = [s.score(request, positive, own_event) for s in model.sources]
         returned = [would_return(*pair) for pair in zip(by_source, scores, strict=True)]
@@ -120,12 +122,18 @@ def mine_examples(
             chosen = places[start : start + batch_size]
             size = len(chosen)
             history = np.zeros((batch_size, max_history), np.int32)
+            contexts = {
+                name: np.zeros((batch_size, max_history), windows[name].dtype)
+                for name in (TIMES, KINDS)
+            }
             excluded = np.zeros((batch_size, width), np.int32)
             positive = np.zeros((batch_size, 1), np.int32)
             times = np.zeros(batch_size, np.int64)
             ages = np.zeros(batch_size, np.int64)
             for i, (window, place) in enumerate(chosen):
                 history[i, :place] = windows["history/item"][window, :place]
+                for name, column in contexts.items():
+                    column[i, :place] = windows[name][window, :place]
                 positive[i, 0] = windows["history/item"][window, place]
                 times[i] = windows["history/time"][window, place - 1]
                 ages[i] = newest - windows["history/time"][window, place]
@@ -135,7 +143,8 @@ def mine_examples(
             buckets = np.minimum(bucket_of(times, time_edges), len(time_edges) - 2)
             own = _decayed(ages / _SECONDS_PER_DAY, half_life_days).astype(np.float32)[:, None]
             queries, rows, scores, positive_scores, returned = (
-                tensor.numpy()[:size] for tensor in ask(history, excluded, buckets, positive, own)
+                tensor.numpy()[:size]
+                for tensor in ask(history, excluded, buckets, positive, own, contexts)
             )
             rows = np.where(warm[rows], rows, 0)
             drawn = _draw(rows, num_negatives, generator)

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfrs_mm.signatures import NO_TIME
 from tfrs_mm.towers import SEQUENCES, UserTower, last_place
+from tfrs_mm.towers.events import EventEmbedding, gap_rows
 from tfrs_mm.towers.pooling import CausalMean
 from tfrs_mm.towers.recurrent import CausalGru
 
@@ -65,24 +67,6 @@ def test_it_saves_and_reloads(name, tmp_path):
     np.testing.assert_allclose(again(history), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted(VARIANTS))
-def test_xla_gives_the_same_queries_and_gradients(name):
-    tower, history = make_tower(name, layers=1, normalize=False), tf.constant(make_history(2))
-    tower(history)
-
-    def step():
-        with tf.GradientTape() as tape:
-            queries = tower(history)
-            loss = tf.reduce_sum(queries[:, :, 0] ** 2)
-        return [queries, *tape.gradient(loss, tower.trainable_variables)]
-
-    compiled = tf.function(step, jit_compile=True)()
-    for plain, fast in zip(step(), compiled, strict=True):
-        np.testing.assert_allclose(
-            tf.convert_to_tensor(plain), tf.convert_to_tensor(fast), atol=1e-3, rtol=1e-3
-        )
-
-
 def test_a_mean_halves_what_is_its_half_life_ago():
     x = tf.constant([[[4.0], [2.0], [8.0]]])
     # 4, (4 + 2) / 2, (4 + 2 + 8) / 3
@@ -102,3 +86,110 @@ def test_a_recurrent_layer_is_a_gated_unit_of_numpy():
         update, reset = (1 / (1 + np.exp(-given[i] - kept[i])) for i in (0, 1))
         state = update * state + (1 - update) * np.tanh(given[2] + reset * kept[2])
         np.testing.assert_allclose(found[place], state, atol=1e-5)
+
+
+EVENTS = {
+    "history/time": tf.constant([[0, 1, 4, 4, 100]], tf.int64),
+    "history/event": tf.constant([[1, 2, 0, 1, 2]]),
+}
+
+
+def make_knowing_tower(name="transformer", **changes):
+    """A tower that reads times and kinds, its embeddings drawn, since they start at zero."""
+    tower = make_tower(name, time_gaps=4, event_kinds=3, **changes)
+    tower(tf.constant(make_history()), contexts=EVENTS)
+    generator = np.random.default_rng(2)
+    for weight in tower.trainable_variables:
+        if "history_" in weight.name:
+            weight.assign(generator.normal(size=weight.shape))
+    return tower
+
+
+def test_a_gap_falls_into_the_bucket_of_its_logarithm():
+    times = tf.constant([[5, 5, 6, 8, 11, 1000, NO_TIME, 1001, 1002]], tf.int64)
+    # gaps 0, 1, 2, 3, 989: log2(1 + gap) is 0, 1, 1.58, 2, 9.95, and 4 buckets end at 3
+    assert gap_rows(times, 4).numpy().tolist() == [[0, 1, 2, 2, 3, 4, 0, 0, 2]]
+    assert gap_rows(times[:, :1], 4).numpy().tolist() == [[0]]
+
+
+def test_a_tower_that_knows_times_starts_as_one_that_does_not():
+    plain, knowing = make_tower(), make_tower(time_gaps=4, event_kinds=3)
+    history = tf.constant(make_history())
+    for tower in (plain, knowing):
+        tower(history)
+    own = [w for w in knowing.weights if "history_" not in w.name]
+    assert [w.shape for w in own] == [w.shape for w in plain.weights]
+    for weight, value in zip(own, plain.get_weights(), strict=True):
+        weight.assign(value)
+    np.testing.assert_allclose(knowing(history, contexts=EVENTS), plain(history), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+@pytest.mark.parametrize("read", sorted(EVENTS))
+def test_an_event_is_known_from_its_place_on(name, read):
+    tower, history = make_knowing_tower(name), tf.constant(make_history())
+    expected = tower(history, contexts=EVENTS).numpy()
+    other = EVENTS[read].numpy()
+    other[0, 2] = 1
+    changed = tower(history, contexts=EVENTS | {read: tf.constant(other)}).numpy()
+    np.testing.assert_allclose(changed[0, :3], expected[0, :3], atol=1e-5)
+    assert np.abs(changed[0, 3] - expected[0, 3]).max() > 1e-3
+
+
+def test_what_is_not_told_is_unknown():
+    tower, history = make_knowing_tower(), tf.constant(make_history())
+    unknown = {
+        "history/time": tf.fill([1, MAX_HISTORY], tf.constant(NO_TIME, tf.int64)),
+        "history/event": tf.zeros([1, MAX_HISTORY], tf.int32),
+    }
+    np.testing.assert_array_equal(tower(history), tower(history, contexts=unknown))
+    assert np.abs(tower(history) - tower(history, contexts=EVENTS)).max() > 1e-3
+
+
+def test_training_hides_the_times_and_kinds_of_some_histories():
+    layer = EventEmbedding(1, time_gaps=2, kinds=2, hide=0.5, seed=1)
+    batch = 2000
+    contexts = {
+        "history/time": tf.tile(tf.constant([[0, 0]], tf.int64), [batch, 1]),
+        "history/event": tf.ones([batch, 2], tf.int32),
+    }
+    inputs = tf.zeros([batch, 2, 1])
+    layer(inputs)
+    layer.set_weights([np.array([[0.0], [1.0], [0.0]]), np.array([[0.0], [10.0]])])
+    # gap rows 0 and 1, kind rows 1 and 1
+    np.testing.assert_array_equal(layer(inputs, contexts=contexts)[0, :, 0], [10, 11])
+    found = layer(inputs, contexts=contexts, training=True)[:, 1, 0].numpy()
+    # of each of four outcomes 500 are expected, with a standard deviation of 19
+    for outcome in (0, 1, 10, 11):
+        assert abs((found == outcome).sum() - 500) < 100
+
+
+def test_a_tower_that_knows_times_saves_and_reloads(tmp_path):
+    tower, history = make_knowing_tower(hide_events=0.3, seed=4), tf.constant(make_history())
+    again = UserTower.from_config(tower.get_config())
+    again(history)
+    tf.train.Checkpoint(tower=tower).write(str(tmp_path / "w"))
+    tf.train.Checkpoint(tower=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
+    assert again.get_config() == tower.get_config()
+    assert again.reads == tower.reads == ("history/time", "history/event")
+    np.testing.assert_allclose(
+        again(history, contexts=EVENTS), tower(history, contexts=EVENTS), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_xla_gives_the_same_queries_and_gradients(name):
+    tower = make_knowing_tower(name, layers=1, normalize=False)
+    history, variables = tf.constant(make_history()), tower.trainable_variables
+
+    def step():
+        with tf.GradientTape() as tape:
+            queries = tower(history, contexts=EVENTS)
+            loss = tf.reduce_sum(queries[..., 0] ** 2)
+        return [queries, *tape.gradient(loss, variables)]
+
+    compiled = tf.function(step, jit_compile=True)()
+    for plain, fast in zip(step(), compiled, strict=True):
+        plain, fast = tf.convert_to_tensor(plain), tf.convert_to_tensor(fast)
+        np.testing.assert_allclose(plain, fast, atol=1e-3, rtol=1e-3)
+        assert np.abs(plain).max() > 0
