@@ -107,6 +107,8 @@ class RetrievalConfig:
     # The share of histories whose times are hidden in training, and of those whose kinds are,
     # because a request may come without.
     hide_events: float = 0.1
+    # Queries of a user; an item scores the largest of its inner products with them.
+    interests: int = 1
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07

@@ -29,6 +29,7 @@ def illegal_values(config: "Config") -> list[str]:
         "retrieval.dim": retrieval.dim,
         "retrieval.layers": retrieval.layers,
         "retrieval.heads": retrieval.heads,
+        "retrieval.interests": retrieval.interests,
         "retrieval.batch_size": retrieval.batch_size,
         "retrieval.in_batch_negatives": retrieval.in_batch_negatives,
         "retrieval.max_epochs": retrieval.max_epochs,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-from tfrs_mm.index import TopKIndex, TopKRows, take_best
+from tfrs_mm.index import TopKIndex, TopKRows, search_interests, take_best
 from tfrs_mm.policy.candidates import Candidates, gather_candidates
 from tfrs_mm.policy.sources import CandidateSource, Request, TowerSource
 from tfrs_mm.ranking import RankingModel
@@ -100,7 +100,7 @@ class TwoStage(tf.Module):
             k: how many.
             contexts: see `recommend`.
         """
-        return self.towers.index.search(self.query_model(history, contexts), excluded, k)
+        return search_interests(self.towers.index, self.query_model(history, contexts), excluded, k)
 
     def recommend(
         self,

@@ -51,6 +51,7 @@ def build_two_tower(
         event_kinds=schema.feature("event").size if settings.event_kinds else 0,
         hide_events=settings.hide_events,
         seed=seed,
+        interests=settings.interests,
         name="user_tower",
     )
     model = TwoTowerModel(

@@ -26,7 +26,7 @@ class QueryModel(tf.Module):
             contexts: what else the user tower may know, see `UserTower.call`; None for nothing.
 
         Returns:
-            `[batch, dim]`.
+            `[batch, dim]`, or `[batch, interests, dim]` of several interests.
         """
         lengths = tf.reduce_sum(tf.cast(history > 0, tf.int32), axis=1)
         return last_place(self.every_place(history, contexts), lengths)
@@ -34,6 +34,21 @@ class QueryModel(tf.Module):
     def every_place(
         self, history: tf.Tensor, contexts: Mapping[str, tf.Tensor] | None = None
     ) -> tf.Tensor:
-        """`[batch, time]` rows to `[batch, time + 1, dim]`: queries before and after each item."""
+        """`[batch, time]` rows to queries before and after each item, see `UserTower.call`."""
         vectors = tf.gather(self.item_vectors, history)
         return self._user_tower(vectors, contexts=contexts, training=False)
+
+
+def candidate_scores(queries: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+    """What candidates of each query score: of several interests the largest inner product.
+
+    Args:
+        queries: `[batch, dim]` or `[batch, interests, dim]`.
+        vectors: `[batch, k, dim]`.
+
+    Returns:
+        `[batch, k]`.
+    """
+    if queries.shape.rank == 2:
+        return tf.einsum("bd,bkd->bk", queries, vectors)
+    return tf.reduce_max(tf.einsum("bid,bkd->bik", queries, vectors), axis=1)

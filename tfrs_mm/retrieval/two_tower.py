@@ -19,6 +19,7 @@ from tfrs_mm.towers import (
     ItemTables,
     ItemTower,
     UserTower,
+    best_interest,
     disagreement,
 )
 
@@ -119,8 +120,9 @@ class TwoTowerModel(tfrs.Model):
 
         before = {name: column[:, :-1] for name, column in contexts.items()}
         queries = self.user_tower(targets[:, :-1], contexts=before, training=training)
-        positive = tf.reduce_sum(queries * targets, axis=-1) / self._temperature
-        negative = tf.einsum("btd,nd->btn", queries, negative_vectors) / self._temperature
+        positive, negative = (
+            scores / self._temperature for scores in _scores(queries, targets, negative_vectors)
+        )
         if self._log_q_correction:
             positive = correct_for_sampling(positive, self._negatives.log_q(rows, batch * time))
             negative = correct_for_sampling(negative, negatives.log_q)
@@ -144,7 +146,8 @@ class TwoTowerModel(tfrs.Model):
             mean += self.aligned(drawn.rows)
         if self._agreement > 0:
             parts = self.item_tower.parts(self._tables.gather(flat_rows))
-            decided = self.item_tower.split(tf.reshape(queries, [-1, dim]))
+            deciding = _deciding(queries, targets)
+            decided = self.item_tower.split(tf.reshape(deciding, [-1, dim]))
             mean += self._agreement * disagreement(decided, parts, flat_is_target)
         return mean
 
@@ -174,3 +177,32 @@ class TwoTowerModel(tfrs.Model):
             return drawn, vectors
         gathered = Negatives(*(context.all_gather(part, axis=0) for part in drawn))
         return gathered, context.all_gather(vectors, axis=0)
+
+
+def _scores(
+    queries: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Inner products, `[batch, time]` and `[batch, time, negatives]`; of several interests the
+    largest.
+
+    Args:
+        queries: of a `UserTower`.
+        targets: `[batch, time, dim]`.
+        negatives: `[negatives, dim]`.
+    """
+    if queries.shape.rank == 3:
+        positive = tf.reduce_sum(queries * targets, axis=-1)
+        return positive, tf.einsum("btd,nd->btn", queries, negatives)
+    positive = tf.reduce_sum(queries * targets[:, :, None], axis=-1)
+    negative = tf.einsum("btkd,nd->btkn", queries, negatives)
+    return tf.reduce_max(positive, axis=-1), tf.reduce_max(negative, axis=2)
+
+
+def _deciding(queries: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """The interest that each target scores with, `[batch, time, dim]`."""
+    if queries.shape.rank == 3:
+        return queries
+    interests, dim = queries.shape[2:]
+    wanted = tf.reshape(targets, [-1, 1, dim])
+    chosen = best_interest(tf.reshape(queries, [-1, interests, dim]), wanted)
+    return tf.reshape(chosen, tf.shape(targets))

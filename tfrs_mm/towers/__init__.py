@@ -2,10 +2,12 @@
 
 from tfrs_mm.towers.alignment import ALIGNMENTS, Alignment, build_alignment, disagreement
 from tfrs_mm.towers.events import KINDS, TIMES
+from tfrs_mm.towers.interests import best_interest
 from tfrs_mm.towers.item import ItemParts, ItemTables, ItemTower
 from tfrs_mm.towers.user import SEQUENCES, UserTower, last_place
 
 __all__ = [
     "ALIGNMENTS", "KINDS", "SEQUENCES", "TIMES", "Alignment", "ItemParts", "ItemTables",
-    "ItemTower", "UserTower", "build_alignment", "disagreement", "last_place",
+    "ItemTower", "UserTower", "best_interest", "build_alignment",
+    "disagreement", "last_place",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from tfrs_mm.towers.events import EventEmbedding
+from tfrs_mm.towers.interests import Interests
 from tfrs_mm.towers.pooling import CausalMean
 from tfrs_mm.towers.recurrent import CausalGru
 from tfrs_mm.towers.sequence import CausalTransformer
@@ -30,7 +31,7 @@ class UserTower(tf.keras.layers.Layer):
     def __init__(
         self, dim: int, layers: int, heads: int, max_history: int, dropout: float, normalize: bool,
         kind: str = "transformer", half_life: float = 0.0, time_gaps: int = 0, event_kinds: int = 0,
-        hide_events: float = 0.0, seed: int = 0, **kwargs: object,
+        hide_events: float = 0.0, seed: int = 0, interests: int = 1, **kwargs: object,
     ) -> None:  # fmt: skip
         """Makes the layers.
 
@@ -48,20 +49,27 @@ class UserTower(tf.keras.layers.Layer):
             hide_events: the share of histories whose times, and of those whose kinds, are hidden
                 in training.
             seed: of what is hidden.
+            interests: queries at each place.
         """
         super().__init__(**kwargs)
         self._settings = {
             "dim": dim, "layers": layers, "heads": heads, "max_history": max_history,
             "dropout": dropout, "normalize": normalize, "kind": kind, "half_life": half_life,
             "time_gaps": time_gaps, "event_kinds": event_kinds, "hide_events": hide_events,
-            "seed": seed,
+            "seed": seed, "interests": interests,
         }  # fmt: skip
         self._normalize = normalize
         self._sequence = SEQUENCES[kind](self._settings)
         self._events = None
         if time_gaps or event_kinds:
             self._events = EventEmbedding(dim, time_gaps, event_kinds, hide_events, seed)
+        self._interests = Interests(dim, interests) if interests > 1 else None
         self._output = tf.keras.layers.Dense(dim, kernel_initializer="identity")
+
+    @property
+    def interests(self) -> int:
+        """Queries at each place."""
+        return self._settings["interests"]
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -89,7 +97,7 @@ class UserTower(tf.keras.layers.Layer):
             training: whether dropout and hiding are on.
 
         Returns:
-            `[batch, time + 1, dim]`.
+            `[batch, time + 1, dim]`, or `[batch, time + 1, interests, dim]` of several interests.
         """
         scale = float(inputs.shape[-1]) ** 0.5 if self._normalize else 1.0
         start = tf.broadcast_to(
@@ -98,7 +106,10 @@ class UserTower(tf.keras.layers.Layer):
         items = inputs * scale
         if self._events is not None:
             items = self._events(items, contexts=contexts, training=training)
-        queries = self._output(self._sequence(tf.concat([start, items], axis=1), training=training))
+        states = self._sequence(tf.concat([start, items], axis=1), training=training)
+        if self._interests is not None:
+            states = self._interests(states)
+        queries = self._output(states)
         return tf.math.l2_normalize(queries, axis=-1) if self._normalize else queries
 
     def get_config(self) -> dict[str, object]:
@@ -109,10 +120,10 @@ def last_place(queries: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     """The query after the whole history.
 
     Args:
-        queries: `[batch, time + 1, dim]`.
+        queries: `[batch, time + 1, ...]`, of a `UserTower`.
         lengths: `[batch]` integer, items of each history.
 
     Returns:
-        `[batch, dim]`.
+        `[batch, ...]`.
     """
     return tf.gather(queries, lengths, batch_dims=1)

@@ -18,7 +18,7 @@ class RankingExamples:
     """One positive at place 0 and its negatives, with all that was known at the time.
 
     Attributes:
-        query: `[examples, dim]` float32.
+        query: `[examples, dim]` float32, or `[examples, interests, dim]`.
         history: `[examples, max_history]` int32.
         bucket: `[examples]` int32.
         candidates: `[examples, 1 + negatives]` int32; 0 where retrieval returned too few.

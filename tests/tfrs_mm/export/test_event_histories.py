@@ -1,4 +1,5 @@
-"""What the user tower knows of events reaches it alike when evaluated and when served."""
+"""What the user tower knows of events reaches it alike when evaluated and when served, and several
+interests are searched alike."""
 
 import dataclasses
 
@@ -24,9 +25,12 @@ CHOSEN = (0, 7, 41)
 
 @pytest.fixture(scope="module")
 def loaded(run_dir):
-    """The run of the small world, whose tower reads times and kinds with embeddings by chance."""
+    """The run of the small world, whose tower has two interests, and reads times and kinds with
+    embeddings by chance."""
     base = load_run(run_dir)
-    config = base.config.with_overrides({"retrieval.time_gaps": 8, "retrieval.event_kinds": True})
+    config = base.config.with_overrides(
+        {"retrieval.time_gaps": 8, "retrieval.event_kinds": True, "retrieval.interests": 2}
+    )
     knowledge, counts = base.knowledge, base.knowledge.target_counts
     tables = make_item_tables(knowledge, base.modality_values, counts)
     two_tower = build_two_tower(config, knowledge.schema, tables, counts)

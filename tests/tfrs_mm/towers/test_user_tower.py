@@ -3,8 +3,9 @@ import pytest
 import tensorflow as tf
 
 from tfrs_mm.signatures import NO_TIME
-from tfrs_mm.towers import SEQUENCES, UserTower, last_place
+from tfrs_mm.towers import SEQUENCES, UserTower, best_interest, last_place
 from tfrs_mm.towers.events import EventEmbedding, gap_rows
+from tfrs_mm.towers.interests import Interests
 from tfrs_mm.towers.pooling import CausalMean
 from tfrs_mm.towers.recurrent import CausalGru
 
@@ -12,6 +13,7 @@ DIM, MAX_HISTORY = 8, 5
 VARIANTS = {
     **{name: {"kind": name} for name in SEQUENCES},
     "recency": {"kind": "mean", "half_life": 2.0},
+    "interests": {"interests": 3},
 }
 
 
@@ -32,7 +34,8 @@ def make_history(batch=1):
 def test_no_place_knows_what_comes_after_it(name):
     tower, history = make_tower(name), make_history()
     expected = tower(tf.constant(history)).numpy()
-    assert expected.shape == (1, MAX_HISTORY + 1, DIM)
+    several = (3,) if name == "interests" else ()
+    assert expected.shape == (1, MAX_HISTORY + 1, *several, DIM)
     generator = np.random.default_rng(1)
     for changed in range(MAX_HISTORY):
         other = history.copy()
@@ -86,6 +89,27 @@ def test_a_recurrent_layer_is_a_gated_unit_of_numpy():
         update, reset = (1 / (1 + np.exp(-given[i] - kept[i])) for i in (0, 1))
         state = update * state + (1 - update) * np.tanh(given[2] + reset * kept[2])
         np.testing.assert_allclose(found[place], state, atol=1e-5)
+
+
+def test_each_interest_adds_what_it_attends_to_so_far():
+    layer, h = Interests(DIM, 2), make_history()
+    found = layer(tf.constant(h))[0].numpy()
+    hidden, attend, values = (np.float64(weight) for weight in layer.get_weights())
+    scores = np.exp(np.tanh(h[0] @ hidden) @ attend)
+    projected = (h[0] @ values).reshape(MAX_HISTORY, 2, DIM)
+    for place, interest in np.ndindex(MAX_HISTORY, 2):
+        weights = scores[: place + 1, interest] / scores[: place + 1, interest].sum()
+        wanted = h[0, place] + weights @ projected[: place + 1, interest]
+        np.testing.assert_allclose(found[place, interest], wanted, atol=1e-5)
+
+
+def test_a_candidate_takes_the_interest_that_it_scores_with():
+    queries = tf.constant([[[1.0, 0.0], [0.0, 2.0]]])
+    candidates = tf.constant([[[3.0, 1.0], [1.0, 3.0], [-1.0, -1.0]]])
+    # 3 beats 2, 6 beats 1, -1 beats -2
+    found = best_interest(queries, candidates).numpy()
+    assert found.tolist() == [[[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]]]
+    assert best_interest(queries[:, 0], candidates).numpy().tolist() == [[[1.0, 0.0]] * 3]
 
 
 EVENTS = {
