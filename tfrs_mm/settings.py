@@ -104,8 +104,11 @@ class RetrievalConfig:
     # tell seconds from half a year. 0 reads no times.
     time_gaps: int = 0
     event_kinds: bool = False  # whether the kinds of the events of a history are read
-    # The share of histories whose times are hidden in training, and of those whose kinds are,
-    # because a request may come without.
+    # Whether the user tower reads profiles and times of the moment of a query, as far as the
+    # records hold them.
+    profiles: bool = False
+    # The share of histories whose times are hidden in training, of those whose kinds are, and of
+    # those of which each part of a profile is, because a request may come without.
     hide_events: float = 0.1
     # Queries of a user; an item scores the largest of its inner products with them.
     interests: int = 1

@@ -72,7 +72,7 @@ def rank_with(loaded: "Run", stage: str, queries: "Queries", label: str) -> "Ran
     knowledge, seen = loaded.knowledge, list(queries.seen)
     if stage == "popularity":
         return popularity_ranking(knowledge.target_counts, seen)
-    contexts = tower_contexts(loaded.config, queries)
+    contexts = tower_contexts(loaded.config, queries, knowledge.schema)
     if stage == "retrieval":
         recommend = retrieval_function(loaded.model, TOP)
     else:
@@ -102,7 +102,7 @@ def ask_sources(loaded: "Run", queries: "Queries", relevant: Sequence[Any]) -> d
         request_buckets(queries, knowledge.counts.time_edges),
         loaded.config.training.evaluation_batch,
         "ask sources",
-        tower_contexts(loaded.config, queries),
+        tower_contexts(loaded.config, queries, knowledge.schema),
     )
     parts = np.split(found.rows, np.cumsum([source.size for source in sources])[:-1], axis=1)
     by_name = {source.name: rows for source, rows in zip(sources, parts, strict=True)}

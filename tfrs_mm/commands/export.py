@@ -77,7 +77,7 @@ def make_recommender(loaded: object, index_kind: str) -> object:
     from tfrs_mm.data.vocabulary import Vocabulary
     from tfrs_mm.errors import UserError
     from tfrs_mm.export import Recommender
-    from tfrs_mm.training.context import context_spec, tower_contexts, user_contexts
+    from tfrs_mm.training.context import context_spec, tower_user_contexts, user_contexts
 
     knowledge, config, schema = loaded.knowledge, loaded.config, loaded.knowledge.schema
     if config.export.k > schema.num_items:
@@ -103,9 +103,7 @@ def make_recommender(loaded: object, index_kind: str) -> object:
     histories = np.zeros((schema.num_users + 1, schema.max_history), np.int32)
     histories[users.user] = users.history_items
     contexts = user_contexts(users, context_spec(config, schema), model.ranker, schema)
-    for name, column in tower_contexts(config, users).items():
-        contexts[name] = np.zeros((schema.num_users + 1, schema.max_history), column.dtype)
-        contexts[name][users.user] = column
+    contexts |= tower_user_contexts(config, users, schema)
     lengths = np.zeros(schema.num_users + 1, np.int64)
     lengths[users.user] = users.seen.lengths
     order = np.argsort(users.user, kind="stable")

@@ -16,6 +16,11 @@ class QueryModel(tf.Module):
         self._user_tower = user_tower
         self.item_vectors = tf.Variable(item_vectors, trainable=False, name="item_vectors")
 
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """The names of `contexts` that are of the moment of a query."""
+        return self._user_tower.moments
+
     def __call__(
         self, history: tf.Tensor, contexts: Mapping[str, tf.Tensor] | None = None
     ) -> tf.Tensor:

@@ -15,6 +15,7 @@ from tfrs_mm.losses import (
 )
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives, Negatives
 from tfrs_mm.towers import (
+    EVENTS,
     Alignment,
     ItemTables,
     ItemTower,
@@ -73,7 +74,7 @@ class TwoTowerModel(tfrs.Model):
         Args:
             inputs: `history/item` `[batch, time]` int32, right-padded with 0, and `is_target`
                 `[batch, time]` bool: the items to be predicted from those before them;
-                besides what the user tower `reads`, `[batch, time]`.
+                besides what the user tower `reads`, of every place.
             training: whether dropout and hiding are on.
 
         Returns:
@@ -118,8 +119,11 @@ class TwoTowerModel(tfrs.Model):
         targets = tf.reshape(vectors[: batch * time], [batch, time, dim])
         negatives, negative_vectors = self._from_all_replicas(drawn, vectors[batch * time :])
 
-        before = {name: column[:, :-1] for name, column in contexts.items()}
-        queries = self.user_tower(targets[:, :-1], contexts=before, training=training)
+        # A query knows its moment, and of events those before it.
+        known = {
+            name: column[:, :-1] if name in EVENTS else column for name, column in contexts.items()
+        }
+        queries = self.user_tower(targets[:, :-1], contexts=known, training=training)
         positive, negative = (
             scores / self._temperature for scores in _scores(queries, targets, negative_vectors)
         )

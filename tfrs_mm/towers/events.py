@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfrs_mm.signatures import NO_TIME
 
-TIMES, KINDS = "history/time", "history/event"
+EVENTS = TIMES, KINDS = "history/time", "history/event"
 
 
 def gap_rows(times: tf.Tensor, buckets: int) -> tf.Tensor:

@@ -1,11 +1,12 @@
 """The user (query) tower: a history of item vectors to one query vector for each place of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from tfrs_mm.towers.events import EventEmbedding
+from tfrs_mm.towers.events import EVENTS, EventEmbedding
 from tfrs_mm.towers.interests import Interests
+from tfrs_mm.towers.moments import MomentEmbedding
 from tfrs_mm.towers.pooling import CausalMean
 from tfrs_mm.towers.recurrent import CausalGru
 from tfrs_mm.towers.sequence import CausalTransformer
@@ -31,7 +32,8 @@ class UserTower(tf.keras.layers.Layer):
     def __init__(
         self, dim: int, layers: int, heads: int, max_history: int, dropout: float, normalize: bool,
         kind: str = "transformer", half_life: float = 0.0, time_gaps: int = 0, event_kinds: int = 0,
-        hide_events: float = 0.0, seed: int = 0, interests: int = 1, **kwargs: object,
+        hide_events: float = 0.0, seed: int = 0, interests: int = 1,
+        moments: Sequence[Sequence[str | int]] = (), **kwargs: object,
     ) -> None:  # fmt: skip
         """Makes the layers.
 
@@ -47,22 +49,27 @@ class UserTower(tf.keras.layers.Layer):
             time_gaps: buckets of the time between events; 0 reads no times.
             event_kinds: rows of the vocabulary of kinds; 0 reads no kinds.
             hide_events: the share of histories whose times, and of those whose kinds, are hidden
-                in training.
+                in training, and any feature of their moments.
             seed: of what is hidden.
             interests: queries at each place.
+            moments: features of the moment of a query, see `MomentEmbedding`; none are read
+                without.
         """
         super().__init__(**kwargs)
         self._settings = {
             "dim": dim, "layers": layers, "heads": heads, "max_history": max_history,
             "dropout": dropout, "normalize": normalize, "kind": kind, "half_life": half_life,
             "time_gaps": time_gaps, "event_kinds": event_kinds, "hide_events": hide_events,
-            "seed": seed, "interests": interests,
+            "seed": seed, "interests": interests, "moments": [tuple(moment) for moment in moments],
         }  # fmt: skip
         self._normalize = normalize
         self._sequence = SEQUENCES[kind](self._settings)
         self._events = None
         if time_gaps or event_kinds:
             self._events = EventEmbedding(dim, time_gaps, event_kinds, hide_events, seed)
+        self._moments = None
+        if moments:
+            self._moments = MomentEmbedding(dim, moments, hide_events, seed + len(EVENTS))
         self._interests = Interests(dim, interests) if interests > 1 else None
         self._output = tf.keras.layers.Dense(dim, kernel_initializer="identity")
 
@@ -73,8 +80,13 @@ class UserTower(tf.keras.layers.Layer):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The names of `contexts` that it looks for."""
-        return self._events.reads if self._events is not None else ()
+        """The names of `contexts` that it looks for: of events, and of moments."""
+        return (self._events.reads if self._events is not None else ()) + self.moments
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """Those of them that are of a moment."""
+        return self._moments.reads if self._moments is not None else ()
 
     def build(self, input_shape: tf.TensorShape) -> None:
         self._start = self.add_weight(
@@ -93,7 +105,8 @@ class UserTower(tf.keras.layers.Layer):
         Args:
             inputs: `[batch, time, dim]`, the item tower's vectors of a history, oldest first,
                 padding behind it; `time` at most `max_history`.
-            contexts: what is known of their events, see `EventEmbedding`; None for nothing.
+            contexts: what is known of their events, see `EventEmbedding`, and of the moments of
+                the queries, see `MomentEmbedding`; None for nothing.
             training: whether dropout and hiding are on.
 
         Returns:
@@ -107,6 +120,8 @@ class UserTower(tf.keras.layers.Layer):
         if self._events is not None:
             items = self._events(items, contexts=contexts, training=training)
         states = self._sequence(tf.concat([start, items], axis=1), training=training)
+        if self._moments is not None:
+            states = self._moments(states, contexts=contexts, training=training)
         if self._interests is not None:
             states = self._interests(states)
         queries = self._output(states)

@@ -1,5 +1,5 @@
 """Profiles and times of records as the numbers that the ranker takes, as of each example's moment,
-and what the user tower takes of the events of a history.
+and what the user tower takes of them and of the events of a history.
 
 Records hold them as they stood right before the event that is asked about, in windows as in
 queries, so nothing here can know the target.
@@ -75,11 +75,12 @@ def contexts_of(
     return contexts
 
 
-def tower_contexts(config: Config, queries: Queries) -> dict[str, np.ndarray]:
-    """What the user tower is told of histories besides their items, see `UserTower.call`.
+def tower_contexts(config: Config, queries: Queries, schema: Schema) -> dict[str, np.ndarray]:
+    """What the user tower is told of queries besides the items of their histories.
 
     Returns:
-        `[queries, max_history]` by name; nothing of what the configuration does not ask for.
+        `[queries, ...]` by name, see `UserTower.call`; nothing of what the configuration does not
+        ask for.
     """
     settings = config.retrieval
     columns = {}
@@ -87,7 +88,23 @@ def tower_contexts(config: Config, queries: Queries) -> dict[str, np.ndarray]:
         columns[TIMES] = queries.history_times
     if settings.event_kinds:
         columns[KINDS] = queries.history_events
+    if settings.profiles:
+        columns |= {f.name: queries.extras[f.name] for f in optional.momentary(schema)}
     return columns
+
+
+def tower_user_contexts(config: Config, users: Queries, schema: Schema) -> dict[str, np.ndarray]:
+    """What a served model tells the user tower of each user; the time of a request is unknown.
+
+    Returns:
+        `[users + 1, ...]` by name, row 0 for an unknown user.
+    """
+    tables = {}
+    for name, column in tower_contexts(config, users, schema).items():
+        tables[name] = np.zeros((schema.num_users + 1, *column.shape[1:]), column.dtype)
+        if name not in _TIMES:
+            tables[name][users.user] = column
+    return tables
 
 
 def contexts_at(

@@ -1,6 +1,7 @@
 """What the ranker learns from: positives among what retrieval returned for them."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -69,6 +70,7 @@ def mine_examples(
     batch_size: int,
     half_life_days: float,
     seed: int,
+    moments: Sequence[str] = (),
 ) -> RankingExamples:
     """Asks the first stage at the time of each positive and draws negatives from its answer.
 
@@ -89,6 +91,7 @@ def mine_examples(
         batch_size: positives at a time.
         half_life_days: age that halves an event's weight in item-to-item statistics; 0 for none.
         seed: of the draws.
+        moments: columns of the windows that the towers are told of the moment of each positive.
     """
     places = newest_targets(windows, limit)
     max_history = windows["history/item"].shape[1] - 1
@@ -127,13 +130,17 @@ def mine_examples(
                 for name in (TIMES, KINDS)
             }
             excluded = np.zeros((batch_size, width), np.int32)
+            for name in moments:
+                column = windows[name][chosen[:, 0], chosen[:, 1]]
+                contexts[name] = np.zeros((batch_size, *column.shape[1:]), column.dtype)
+                contexts[name][:size] = column
             positive = np.zeros((batch_size, 1), np.int32)
             times = np.zeros(batch_size, np.int64)
             ages = np.zeros(batch_size, np.int64)
             for i, (window, place) in enumerate(chosen):
                 history[i, :place] = windows["history/item"][window, :place]
-                for name, column in contexts.items():
-                    column[i, :place] = windows[name][window, :place]
+                for name in (TIMES, KINDS):
+                    contexts[name][i, :place] = windows[name][window, :place]
                 positive[i, 0] = windows["history/item"][window, place]
                 times[i] = windows["history/time"][window, place - 1]
                 ages[i] = newest - windows["history/time"][window, place]

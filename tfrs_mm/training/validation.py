@@ -114,7 +114,8 @@ def validation_of(knowledge: Knowledge, config: Config) -> Validation:
         config.training.evaluation_batch,
         config.training.max_validation_queries,
         config.training.seed,
-        contexts_of(queries.extras, spec, knowledge.schema) | tower_contexts(config, queries),
+        contexts_of(queries.extras, spec, knowledge.schema)
+        | tower_contexts(config, queries, knowledge.schema),
     )
 
 

@@ -182,6 +182,11 @@ def test_the_time_and_kind_of_a_target_are_not_known_before_it(read):
     assert abs(loss(-2) - plain) > 1e-4
 
 
+def test_profiles_that_records_lack_cannot_be_read():
+    with pytest.raises(UserError, match=r"`retrieval.profiles` is true, but the records hold"):
+        make_model(retrieval__profiles=True)
+
+
 def losses_of(**overrides):
     """The loss of a batch, each time with the same weights and draws but for what is overridden."""
     tf.keras.utils.set_random_seed(1)

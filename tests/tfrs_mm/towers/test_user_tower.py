@@ -6,6 +6,7 @@ from tfrs_mm.signatures import NO_TIME
 from tfrs_mm.towers import SEQUENCES, UserTower, best_interest, last_place
 from tfrs_mm.towers.events import EventEmbedding, gap_rows
 from tfrs_mm.towers.interests import Interests
+from tfrs_mm.towers.moments import MomentEmbedding
 from tfrs_mm.towers.pooling import CausalMean
 from tfrs_mm.towers.recurrent import CausalGru
 
@@ -118,13 +119,24 @@ EVENTS = {
 }
 
 
+MOMENTS = (("context/hour", 25, 1), ("profile/kinds", 0, 2), ("profile/categories", 4, 2))
+# Of the six places of a history of five items.
+OF_MOMENTS = {
+    "context/hour": tf.constant([[3, 9, 0, 24, 1, 5]]),
+    "profile/kinds": tf.constant([[[0, n] for n in range(6)]]),
+    "profile/categories": tf.constant([[[1, 2], [0, 0], [3, 1], [3, 0], [2, 1], [1, 0]]]),
+    "profile/category_weights": tf.constant([[[3.0, 1.0], [0.0, 0.0], *[[2.0, 2.0]] * 4]]),
+}
+KNOWN = EVENTS | OF_MOMENTS
+
+
 def make_knowing_tower(name="transformer", **changes):
-    """A tower that reads times and kinds, its embeddings drawn, since they start at zero."""
-    tower = make_tower(name, time_gaps=4, event_kinds=3, **changes)
-    tower(tf.constant(make_history()), contexts=EVENTS)
+    """A tower that reads all there is, its embeddings drawn, since they start at zero."""
+    tower = make_tower(name, time_gaps=4, event_kinds=3, moments=MOMENTS, **changes)
+    tower(tf.constant(make_history()), contexts=KNOWN)
     generator = np.random.default_rng(2)
     for weight in tower.trainable_variables:
-        if "history_" in weight.name:
+        if weight.name.split("/")[-1].startswith(("history_", "profile_", "context_")):
             weight.assign(generator.normal(size=weight.shape))
     return tower
 
@@ -137,15 +149,15 @@ def test_a_gap_falls_into_the_bucket_of_its_logarithm():
 
 
 def test_a_tower_that_knows_times_starts_as_one_that_does_not():
-    plain, knowing = make_tower(), make_tower(time_gaps=4, event_kinds=3)
+    plain, knowing = make_tower(), make_tower(time_gaps=4, event_kinds=3, moments=MOMENTS)
     history = tf.constant(make_history())
     for tower in (plain, knowing):
         tower(history)
-    own = [w for w in knowing.weights if "history_" not in w.name]
+    own = [w for w in knowing.weights if "embedding" not in w.name]
     assert [w.shape for w in own] == [w.shape for w in plain.weights]
     for weight, value in zip(own, plain.get_weights(), strict=True):
         weight.assign(value)
-    np.testing.assert_allclose(knowing(history, contexts=EVENTS), plain(history), atol=1e-6)
+    np.testing.assert_allclose(knowing(history, contexts=KNOWN), plain(history), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
@@ -168,6 +180,47 @@ def test_what_is_not_told_is_unknown():
     }
     np.testing.assert_array_equal(tower(history), tower(history, contexts=unknown))
     assert np.abs(tower(history) - tower(history, contexts=EVENTS)).max() > 1e-3
+    blank = {name: tf.zeros_like(column) for name, column in OF_MOMENTS.items()}
+    np.testing.assert_allclose(tower(history), tower(history, contexts=blank), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(OF_MOMENTS))
+def test_a_place_knows_its_own_moment_and_no_other(name):
+    tower, history = make_knowing_tower(), tf.constant(make_history())
+    expected = tower(history, contexts=KNOWN).numpy()
+    other = OF_MOMENTS[name].numpy()
+    other[0, 2] = {"context/hour": 1, "profile/categories": [2, 2]}.get(name, [1, 9])
+    changed = tower(history, contexts=KNOWN | {name: tf.constant(other)}).numpy()
+    moved = np.abs(changed - expected).max(axis=(0, 2)) > 1e-4
+    assert moved.tolist() == [False, False, True, False, False, False]
+
+
+def test_one_moment_stands_for_all_places():
+    tower, history = make_knowing_tower(), tf.constant(make_history())
+    every = tower(history, contexts=KNOWN)
+    last = {name: column[:, -1] for name, column in OF_MOMENTS.items()}
+    np.testing.assert_allclose(
+        tower(history, contexts=EVENTS | last)[:, -1], every[:, -1], atol=1e-6
+    )
+
+
+def test_favourites_count_by_their_weights_and_numbers_by_their_logarithms():
+    layer = MomentEmbedding(1, MOMENTS[1:], hide=0.5, seed=1)
+    state = tf.zeros([2000, 1, 1])
+    told = {
+        "profile/kinds": tf.constant([[0, 3]] * 2000),
+        "profile/categories": tf.constant([[1, 2]] * 2000),
+        "profile/category_weights": tf.constant([[3.0, 1.0]] * 2000),
+    }
+    layer(state)
+    layer.set_weights([np.array([[9.0], [2.0]]), np.array([[7.0], [4.0], [8.0], [5.0]])])
+    # 2 log 4 of the second kind's three events, and (3 * 4 + 1 * 8) / 4 of the categories
+    kinds, categories = 2 * np.log(4), 5
+    np.testing.assert_allclose(layer(state, contexts=told)[0, 0, 0], kinds + categories, rtol=1e-6)
+    found = layer(state, contexts=told, training=True).numpy().ravel()
+    # each is hidden of half the histories: of four outcomes 500, with a standard deviation of 19
+    for outcome in (0, kinds, categories, kinds + categories):
+        assert abs(np.isclose(found, outcome).sum() - 500) < 100
 
 
 def test_training_hides_the_times_and_kinds_of_some_histories():
@@ -195,9 +248,9 @@ def test_a_tower_that_knows_times_saves_and_reloads(tmp_path):
     tf.train.Checkpoint(tower=tower).write(str(tmp_path / "w"))
     tf.train.Checkpoint(tower=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
     assert again.get_config() == tower.get_config()
-    assert again.reads == tower.reads == ("history/time", "history/event")
+    assert set(again.reads) == set(tower.reads) == set(KNOWN)
     np.testing.assert_allclose(
-        again(history, contexts=EVENTS), tower(history, contexts=EVENTS), atol=1e-6
+        again(history, contexts=KNOWN), tower(history, contexts=KNOWN), atol=1e-6
     )
 
 
@@ -208,7 +261,7 @@ def test_xla_gives_the_same_queries_and_gradients(name):
 
     def step():
         with tf.GradientTape() as tape:
-            queries = tower(history, contexts=EVENTS)
+            queries = tower(history, contexts=KNOWN)
             loss = tf.reduce_sum(queries[..., 0] ** 2)
         return [queries, *tape.gradient(loss, variables)]
 

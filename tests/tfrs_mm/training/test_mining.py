@@ -46,6 +46,15 @@ def make_windows():
     }
 
 
+class Hour(MeanQuery):
+    """A query model whose query is the hour that it is told."""
+
+    def __call__(self, history, contexts):
+        import tensorflow as tf
+
+        return tf.cast(tf.repeat(contexts["context/hour"][:, None], 4, axis=1), tf.float32)
+
+
 def mine(num_candidates=12, query_of=MeanQuery, **changes):
     vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float32)
     query_model = query_of(vectors)
@@ -55,7 +64,9 @@ def mine(num_candidates=12, query_of=MeanQuery, **changes):
         "half_life_days": 0.0,
         "time_edges": np.array([0, 15, 25, 61]), "warm": np.arange(13) > 0,
     } | changes  # fmt: skip
-    return mine_examples(model, make_windows(), **settings), vectors
+    hours = np.array([[1, 2, 3, 4], [5, 6, 0, 0], [7, 8, 9, 0]], np.int32)
+    windows = make_windows() | {"context/hour": hours}
+    return mine_examples(model, windows, **settings), vectors
 
 
 def test_the_newest_targets_with_a_history_come_first():
@@ -125,6 +136,12 @@ def test_the_towers_are_told_times_and_kinds_up_to_the_event_before_the_positive
     )
     # 4 follows events at 10, 20 and 30 of the kinds 1, 1 and 2; 8 follows 40 and 50 of 1 and 2
     assert told == {2: [10, 1], 3: [30, 2], 4: [60, 4], 6: [11, 2], 7: [40, 1], 8: [90, 3]}
+
+
+def test_the_towers_are_told_the_moment_of_the_positive():
+    examples, _ = mine(query_of=Hour, moments=("context/hour",))
+    told = dict(zip(examples.candidates[:, 0].tolist(), examples.query[:, 0].tolist(), strict=True))
+    assert told == {2: 2, 3: 3, 4: 4, 6: 6, 7: 8, 8: 9}
 
 
 def test_an_example_says_where_its_positive_lies():
