@@ -81,10 +81,8 @@ class Recommender(tf.Module):
             signatures.RETRIEVE: self.retrieve,
             signatures.SIMILAR_ITEMS: self.similar_items,
         }
-        for name in (signatures.RECOMMEND_EVENTS, signatures.RETRIEVE_EVENTS):
-            if hasattr(self, name):
-                functions[name] = getattr(self, name)
-        return functions
+        of_events = [name for name in signatures.EVENT_SIGNATURES.values() if hasattr(self, name)]
+        return functions | {name: getattr(self, name) for name in of_events}
 
     def _recommend(
         self,

@@ -2,7 +2,7 @@
 says.
 
 It enters behind the sequence, as other features stand beside the embedded history in Covington et
-al., Deep neural networks for YouTube recommendations, 2016, section 3.2. What is unknown adds
+al., Deep neural networks for YouTube recommendations, 2016, section 3.3. What is unknown adds
 nothing; training hides each part of some histories, so that the rest is learnt without it.
 """
 

@@ -2,7 +2,7 @@
 sequence.
 
 Hidasi et al., Session-based recommendations with recurrent neural networks (GRU4Rec), 2016: section
-3, equations 1 to 4. Its work grows with the length of the history, not with its square, but the
+3, equations 2 to 5. Its work grows with the length of the history, not with its square, but the
 places of a history cannot be computed side by side.
 """
 
