@@ -99,7 +99,8 @@ class Model:
             rows = [self._row_of[item] for item in event.history[-self._max_history :]]
             line[: len(rows)] = rows
         if self._stage == "retrieval":
-            return self._model.query_model(history).numpy() @ self._vectors.T
+            scores = self._model.query_model(history).numpy() @ self._vectors.T
+            return scores if scores.ndim == 2 else scores.max(axis=1)
         excluded = np.where(candidates, 0, np.arange(candidates.shape[1])).astype(np.int32)
         buckets = bucket_of(np.array([event.time for event in events]), self._edges)
         found = self._recommend(history, excluded, buckets)

@@ -41,11 +41,17 @@ class Query:
         user_id: empty for a user who is not known.
         history: item ids, oldest first.
         exclude: item ids that must not be recommended.
+        times: when each item of the history was taken, in seconds, None where that is unknown;
+            empty for none. A model that reads neither times nor kinds of events refuses both.
+        kinds: of the event of each item of the history, an empty string where that is unknown;
+            empty for none.
     """
 
     user_id: str = ""
     history: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    times: Sequence[int | None] = ()
+    kinds: Sequence[str] = ()
 
 
 class RecommenderClient:
@@ -88,6 +94,8 @@ class RecommenderClient:
         k: int | None = None,
         version: int | None = None,
         signature: str = RECOMMEND,
+        times: Sequence[int | None] = (),
+        kinds: Sequence[str] = (),
     ) -> list[Recommendation]:
         """Items for one user, best first.
 
@@ -98,11 +106,13 @@ class RecommenderClient:
             k: how many at most; all that the model gives if None.
             version: of the model; the newest if None.
             signature: of the model.
+            times: of the history, see `Query`.
+            kinds: of the history, see `Query`.
 
         Raises:
             ClientError: an argument makes no sense, or the server cannot be reached or refuses.
         """
-        query = Query(user_id, history, exclude)
+        query = Query(user_id, history, exclude, times, kinds)
         return self.recommend_many([query], k=k, version=version, signature=signature)[0]
 
     def recommend_many(
@@ -118,6 +128,10 @@ class RecommenderClient:
             signatures.HISTORY_ITEM_IDS: _id_table([query.history for query in queries], "history"),
             signatures.EXCLUDE_ITEM_IDS: _id_table([query.exclude for query in queries], "exclude"),
         }
+        if any(len(query.times) or len(query.kinds) for query in queries):
+            signature = signatures.EVENT_SIGNATURES.get(signature, signature)
+            histories = inputs[signatures.HISTORY_ITEM_IDS]
+            inputs |= _of_events(queries, histories.shape[1])
         return self._ask(signature, inputs, len(queries), k, version)
 
     def retrieve(
@@ -127,9 +141,11 @@ class RecommenderClient:
         exclude: Sequence[str] = (),
         k: int | None = None,
         version: int | None = None,
+        times: Sequence[int | None] = (),
+        kinds: Sequence[str] = (),
     ) -> list[Recommendation]:
         """As `recommend`, by the retrieval step alone."""
-        return self.recommend(user_id, history, exclude, k=k, version=version, signature=RETRIEVE)
+        return self.recommend(user_id, history, exclude, k, version, RETRIEVE, times, kinds)
 
     def similar_items(
         self, item_id: str, k: int | None = None, version: int | None = None
@@ -182,6 +198,30 @@ def _recommendations(item_ids: np.ndarray, scores: np.ndarray) -> list[Recommend
     return [
         Recommendation(item_id, score) for item_id, score in pairs if item_id != signatures.EMPTY_ID
     ]
+
+
+def _of_events(queries: Sequence[Query], width: int) -> dict[str, np.ndarray]:
+    """Times and kinds of all histories, `[batch, width]`, unknown where a query tells none."""
+    times = np.full((len(queries), width), signatures.NO_TIME, np.int64)
+    for row, query in zip(times, queries, strict=True):
+        for name in ("times", "kinds"):
+            given = getattr(query, name)
+            if len(given) not in (0, len(query.history)):
+                raise ClientError(
+                    f"{name} must be empty or have one entry for each of the history's "
+                    f"{len(query.history)} items, received {len(given)}."
+                )
+        for place, time in enumerate(query.times):
+            if time is None:
+                continue
+            if isinstance(time, bool) or not isinstance(time, int | np.integer):
+                raise ClientError(f"times must hold whole seconds or None, received {time!r}.")
+            row[place] = time
+    kinds = [[*query.kinds] or [signatures.EMPTY_ID] * len(query.history) for query in queries]
+    return {
+        signatures.HISTORY_TIMES: times,
+        signatures.HISTORY_KINDS: _id_table(kinds, "kinds"),
+    }
 
 
 def _id_column(ids: Sequence[str], argument: str) -> np.ndarray:

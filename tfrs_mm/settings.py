@@ -95,8 +95,23 @@ class RetrievalConfig:
     """The two towers and how they are trained against each other."""
 
     dim: int = 64
-    layers: int = 2
-    heads: int = 2
+    # What reads a history: causal self-attention, gated recurrent units, or the mean of its items.
+    user_tower: Literal["transformer", "gru", "mean"] = "transformer"
+    layers: int = 2  # of the Transformer or of the recurrent network
+    heads: int = 2  # of the Transformer
+    recency_half_life: float = 0.0  # of the mean: items after which one counts half; 0 is never
+    # Buckets of the time between the events of a history, each twice as long as the one before: 24
+    # tell seconds from half a year. 0 reads no times.
+    time_gaps: int = 0
+    event_kinds: bool = False  # whether the kinds of the events of a history are read
+    # Whether the user tower reads profiles and times of the moment of a query, as far as the
+    # records hold them.
+    profiles: bool = False
+    # The share of histories whose times are hidden in training, of those whose kinds are, and of
+    # those of which each part of a profile is, because a request may come without.
+    hide_events: float = 0.1
+    # Queries of a user; an item scores the largest of its inner products with them.
+    interests: int = 1
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07

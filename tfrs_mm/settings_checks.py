@@ -29,6 +29,7 @@ def illegal_values(config: "Config") -> list[str]:
         "retrieval.dim": retrieval.dim,
         "retrieval.layers": retrieval.layers,
         "retrieval.heads": retrieval.heads,
+        "retrieval.interests": retrieval.interests,
         "retrieval.batch_size": retrieval.batch_size,
         "retrieval.in_batch_negatives": retrieval.in_batch_negatives,
         "retrieval.max_epochs": retrieval.max_epochs,
@@ -42,9 +43,27 @@ def illegal_values(config: "Config") -> list[str]:
         "fusion.modality_dropout": config.fusion.modality_dropout,
         "fusion.id_dropout": config.fusion.id_dropout,
         "retrieval.dropout": retrieval.dropout,
+        "retrieval.hide_events": retrieval.hide_events,
         "retrieval.average_decay": retrieval.average_decay,
     }.items():
         demand(0.0 <= value < 1.0, name, "at least 0 and below 1", value)
+    demand(
+        0 <= retrieval.time_gaps <= 62, "retrieval.time_gaps", "from 0 to 62", retrieval.time_gaps
+    )
+    demand(
+        not (retrieval.lengths and retrieval.user_tower == "gru" and config.training.jit_compile),
+        "retrieval.lengths",
+        "empty where retrieval.user_tower is 'gru' and training.jit_compile is true, because XLA "
+        "compiles no loop inside a choice of lengths",
+        list(retrieval.lengths),
+    )
+    half_life = retrieval.recency_half_life
+    demand(
+        half_life == 0 or (retrieval.user_tower == "mean" and 0 < half_life < math.inf),
+        "retrieval.recency_half_life",
+        "0, or above 0 and finite where retrieval.user_tower is 'mean'",
+        half_life,
+    )
     ascending = [0, *retrieval.lengths]
     demand(
         all(a < b for a, b in itertools.pairwise(ascending)),

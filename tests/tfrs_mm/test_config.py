@@ -43,8 +43,18 @@ def test_all_faults_are_reported_at_once():
 
 def test_values_that_make_no_sense_are_reported_at_once():
     with pytest.raises(UserError) as error:
-        Config().with_overrides({"retrieval.dim": 7, "retrieval.temperature": 0, "export.k": 1000})
+        Config().with_overrides(
+            {
+                "retrieval.dim": 7, "retrieval.temperature": 0, "export.k": 1000,
+                "retrieval.recency_half_life": 3, "retrieval.time_gaps": 63,
+                "retrieval.user_tower": "gru", "retrieval.lengths": [4],
+                "training.jit_compile": True,
+            }
+        )  # fmt: skip
     for text in (
+        "retrieval.time_gaps: must be from 0 to 62",
+        "retrieval.lengths: must be empty where retrieval.user_tower is 'gru' and training.jit",
+        "retrieval.recency_half_life: must be 0, or above 0 and finite where retrieval.user_tower",
         "retrieval.dim: must be a multiple",
         "temperature: must be above 0",
         "export.k: must be at most",

@@ -66,19 +66,19 @@ def answer(loaded: "Run", stage: str, split: str) -> Answers:
 def rank_with(loaded: "Run", stage: str, queries: "Queries", label: str) -> "Ranked":
     """The lists of one stage of a run; `label` is shown while it works."""
     from tfrs_mm.evaluation import TOP, popularity_ranking, rank_queries
-    from tfrs_mm.training.context import context_spec, contexts_of
+    from tfrs_mm.training.context import context_spec, contexts_of, tower_contexts
     from tfrs_mm.training.validation import ranking_function, request_buckets, retrieval_function
 
     knowledge, seen = loaded.knowledge, list(queries.seen)
     if stage == "popularity":
         return popularity_ranking(knowledge.target_counts, seen)
-    contexts = {}
+    contexts = tower_contexts(loaded.config, queries, knowledge.schema)
     if stage == "retrieval":
         recommend = retrieval_function(loaded.model, TOP)
     else:
         recommend = ranking_function(loaded.model, min(TOP, loaded.model.num_candidates))
         spec = context_spec(loaded.config, knowledge.schema)
-        contexts = contexts_of(queries.extras, spec, knowledge.schema)
+        contexts |= contexts_of(queries.extras, spec, knowledge.schema)
     buckets = request_buckets(queries, knowledge.counts.time_edges)
     batch_size = loaded.config.training.evaluation_batch
     return rank_queries(
@@ -91,6 +91,7 @@ def ask_sources(loaded: "Run", queries: "Queries", relevant: Sequence[Any]) -> d
     import numpy as np
 
     from tfrs_mm.evaluation import rank_queries, source_report
+    from tfrs_mm.training.context import tower_contexts
     from tfrs_mm.training.validation import request_buckets, sources_function
 
     knowledge, sources = loaded.knowledge, loaded.model.sources
@@ -101,6 +102,7 @@ def ask_sources(loaded: "Run", queries: "Queries", relevant: Sequence[Any]) -> d
         request_buckets(queries, knowledge.counts.time_edges),
         loaded.config.training.evaluation_batch,
         "ask sources",
+        tower_contexts(loaded.config, queries, knowledge.schema),
     )
     parts = np.split(found.rows, np.cumsum([source.size for source in sources])[:-1], axis=1)
     by_name = {source.name: rows for source, rows in zip(sources, parts, strict=True)}

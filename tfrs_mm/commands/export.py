@@ -16,7 +16,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "both stages, the index, the\n"
         "vocabularies and the known users' histories, "
         "with the signatures serving_default (= recommend),\n"
-        "retrieve and similar_items. --index exact loads in stock TF Serving; "
+        "retrieve and similar_items; and where the user tower reads times or kinds of events, "
+        "recommend_events\n"
+        "and retrieve_events. --index exact loads in stock TF Serving; "
         "--index scann needs a server\n"
         "with ScaNN's operations.\n\n"
         "Example: tfrs-mm export --run runs/films --output models/films",
@@ -72,9 +74,10 @@ def make_recommender(loaded: object, index_kind: str) -> object:
     import numpy as np
 
     from tfrs_mm.data.input_pipeline import read_queries
+    from tfrs_mm.data.vocabulary import Vocabulary
     from tfrs_mm.errors import UserError
     from tfrs_mm.export import Recommender
-    from tfrs_mm.training.context import context_spec, user_contexts
+    from tfrs_mm.training.context import context_spec, tower_user_contexts, user_contexts
 
     knowledge, config, schema = loaded.knowledge, loaded.config, loaded.knowledge.schema
     if config.export.k > schema.num_items:
@@ -99,6 +102,8 @@ def make_recommender(loaded: object, index_kind: str) -> object:
     users = read_queries(knowledge.data_dir, schema, "users")
     histories = np.zeros((schema.num_users + 1, schema.max_history), np.int32)
     histories[users.user] = users.history_items
+    contexts = user_contexts(users, context_spec(config, schema), model.ranker, schema)
+    contexts |= tower_user_contexts(config, users, schema)
     lengths = np.zeros(schema.num_users + 1, np.int64)
     lengths[users.user] = users.seen.lengths
     order = np.argsort(users.user, kind="stable")
@@ -110,5 +115,6 @@ def make_recommender(loaded: object, index_kind: str) -> object:
         histories,
         (seen_rows, np.concatenate([[0], np.cumsum(lengths)])),
         config.export.k,
-        user_contexts(users, context_spec(config, schema), model.ranker, schema),
+        contexts,
+        ["", *Vocabulary.read(knowledge.data_dir / "vocabulary" / "events.txt").ids],
     )

@@ -4,6 +4,7 @@ import argparse
 import pathlib
 
 from tfrs_mm.commands.arguments import new_parser
+from tfrs_mm.errors import UserError
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,6 +24,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     whom = parser.add_mutually_exclusive_group(required=True)
     whom.add_argument("--user", default="", metavar="U", help="a user id of the interactions")
     whom.add_argument("--history", default="", metavar="A,B,C", help="item ids, oldest first")
+    parser.add_argument(
+        "--times", default="", metavar="S,S,S", help="of the history's items, in seconds"
+    )
+    parser.add_argument(
+        "--kinds", default="", metavar="A,B,C", help="of the history's events, such as view,buy"
+    )
     parser.add_argument("--exclude", default="", metavar="A,B,C", help="item ids not to recommend")
     parser.add_argument(
         "--k", type=int, default=None, metavar="K", help="how many (default: all the model gives)"
@@ -38,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from serving.client import RecommenderClient
 
+    times = _seconds(arguments.times)
     if arguments.url is not None:
         client = RecommenderClient(arguments.url, arguments.model_name)
     else:
@@ -49,10 +57,19 @@ def run(arguments: argparse.Namespace) -> int:
             history=_ids(arguments.history),
             exclude=_ids(arguments.exclude),
             k=arguments.k,
+            times=times,
+            kinds=_ids(arguments.kinds),
         )
     for rank, item in enumerate(answer, start=1):
         print(f"{rank}\t{item.item_id}\t{item.score:.6f}")
     return 0
+
+
+def _seconds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _ids(text)]
+    except ValueError as error:
+        raise UserError(f"--times must be whole seconds, received {text!r}.") from error
 
 
 def _ids(text: str) -> list[str]:

@@ -1,8 +1,10 @@
 """The served model: ids in, ids out, both stages and every lookup inside one graph.
 
 Three signatures: `recommend` (also `serving_default`), `retrieve` and `similar_items`; their
-tensors are spelt in `tfrs_mm.signatures`. With the exact index only core TensorFlow operations are
-used.
+tensors are spelt in `tfrs_mm.signatures`. Where the user tower reads times or kinds of events,
+`recommend_events` and `retrieve_events` besides, which take those of a history in the request;
+asked by the others, such a history has unknown ones. With the exact index only core TensorFlow
+operations are used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +15,7 @@ import tensorflow as tf
 from tfrs_mm import signatures
 from tfrs_mm.index import TopKRows
 from tfrs_mm.policy import TwoStage
+from tfrs_mm.towers import KINDS, TIMES
 
 
 class Recommender(tf.Module):
@@ -27,6 +30,7 @@ class Recommender(tf.Module):
         seen: tuple[np.ndarray, np.ndarray],
         k: int,
         contexts: Mapping[str, np.ndarray] | None = None,
+        kinds: Sequence[str] = ("",),
     ) -> None:
         """Collects what the graph needs.
 
@@ -38,8 +42,9 @@ class Recommender(tf.Module):
                 first, right-padded with 0.
             seen: flat rows and `[users + 2]` row splits: every item each user ever had.
             k: length of the answers.
-            contexts: `[users + 1, ...]` by name, what the ranker is told of each user as of now;
-                None where it asks for nothing.
+            contexts: `[users + 1, ...]` by name, what both stages are told of each user as of now,
+                and of the events of the kept histories; None where they ask for nothing.
+            kinds: of events by row; row 0 is an unknown one.
         """
         super().__init__()
         self._model, self._k = model, k
@@ -50,43 +55,61 @@ class Recommender(tf.Module):
         }
         self._item_ids = tf.Variable(_with_empty(item_ids), trainable=False, name="item_ids")
         self._item_rows = _lookup(item_ids)
-        self._user_rows = _lookup(user_ids)
+        self._user_rows, self._kind_rows = _lookup(user_ids), _lookup(kinds)
         self._histories = tf.Variable(histories, trainable=False, name="histories")
         self._seen_rows = tf.Variable(seen[0].astype(np.int32), trainable=False, name="seen_rows")
         self._seen_splits = tf.Variable(
             seen[1].astype(np.int64), trainable=False, name="seen_splits"
         )
-        query = [tf.TensorSpec(t.shape, tf.string, name=t.name) for t in signatures.QUERY_INPUTS]
+        query, events = (
+            [tf.TensorSpec(t.shape, tf.as_dtype(t.dtype), name=t.name) for t in tensors]
+            for tensors in (signatures.QUERY_INPUTS, signatures.EVENT_INPUTS)
+        )
         item = [tf.TensorSpec((None,), tf.string, name=signatures.ITEM_ID)]
         self.recommend = tf.function(self._recommend, input_signature=query)
         self.retrieve = tf.function(self._retrieve, input_signature=query)
         self.similar_items = tf.function(self._similar_items, input_signature=item)
+        if TIMES in self._contexts or KINDS in self._contexts:
+            self.recommend_events = tf.function(self._recommend, input_signature=events)
+            self.retrieve_events = tf.function(self._retrieve, input_signature=events)
 
     def signatures(self) -> dict[str, object]:
         """As `tf.saved_model.save` takes them."""
-        return {
+        functions = {
             signatures.DEFAULT: self.recommend,
             signatures.RECOMMEND: self.recommend,
             signatures.RETRIEVE: self.retrieve,
             signatures.SIMILAR_ITEMS: self.similar_items,
         }
+        of_events = [name for name in signatures.EVENT_SIGNATURES.values() if hasattr(self, name)]
+        return functions | {name: getattr(self, name) for name in of_events}
 
     def _recommend(
-        self, user_id: tf.Tensor, history_item_ids: tf.Tensor, exclude_item_ids: tf.Tensor
+        self,
+        user_id: tf.Tensor,
+        history_item_ids: tf.Tensor,
+        exclude_item_ids: tf.Tensor,
+        history_times: tf.Tensor | None = None,
+        history_kinds: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        history, excluded = self._query(user_id, history_item_ids, exclude_item_ids)
+        history, excluded, contexts = self._query(
+            user_id, history_item_ids, exclude_item_ids, history_times, history_kinds
+        )
         buckets = tf.fill(tf.shape(user_id), self._tables.last_bucket)
-        contexts = {}
-        if self._contexts:
-            users = self._user_rows.lookup(user_id)
-            contexts = {name: tf.gather(rows, users) for name, rows in self._contexts.items()}
         return self._answer(self._model.recommend(history, excluded, buckets, self._k, contexts))
 
     def _retrieve(
-        self, user_id: tf.Tensor, history_item_ids: tf.Tensor, exclude_item_ids: tf.Tensor
+        self,
+        user_id: tf.Tensor,
+        history_item_ids: tf.Tensor,
+        exclude_item_ids: tf.Tensor,
+        history_times: tf.Tensor | None = None,
+        history_kinds: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        history, excluded = self._query(user_id, history_item_ids, exclude_item_ids)
-        return self._answer(self._model.retrieve(history, excluded, self._k))
+        history, excluded, contexts = self._query(
+            user_id, history_item_ids, exclude_item_ids, history_times, history_kinds
+        )
+        return self._answer(self._model.retrieve(history, excluded, self._k, contexts))
 
     def _similar_items(self, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = self._item_rows.lookup(item_id)
@@ -96,9 +119,14 @@ class Recommender(tf.Module):
             return self._answer(self._model.similar(tf.identity(rows), self._k))
 
     def _query(
-        self, user_id: tf.Tensor, history_ids: tf.Tensor, exclude_ids: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """History and exclusions in rows.
+        self,
+        user_id: tf.Tensor,
+        history_ids: tf.Tensor,
+        exclude_ids: tf.Tensor,
+        times: tf.Tensor | None,
+        kinds: tf.Tensor | None,
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """History and exclusions in rows, and what is known of users and events.
 
         A history in the request takes the place of the one kept for the user; what the user is
         known to have had is excluded either way.
@@ -123,7 +151,7 @@ class Recommender(tf.Module):
         ):
             users = self._user_rows.lookup(user_id)
         length = self._histories.shape[1]
-        packed = _newest(given, length)
+        packed = _newest(given, given > 0, length)
         has_history = tf.reduce_any(packed > 0, axis=1, keepdims=True)
         history = tf.where(has_history, packed, tf.gather(self._histories, users))
 
@@ -132,7 +160,52 @@ class Recommender(tf.Module):
         excluded = tf.concat(
             [history, given, self._item_rows.lookup(exclude_ids), seen_rows], axis=1
         )
-        return history, excluded
+        contexts = {name: tf.gather(rows, users) for name, rows in self._contexts.items()}
+        told = self._told_of_events(history_ids, given > 0, times, kinds)
+        for name in (TIMES, KINDS):
+            if name in contexts:
+                contexts[name] = tf.where(has_history, told[name], contexts[name])
+        return history, excluded, contexts
+
+    def _told_of_events(
+        self,
+        history_ids: tf.Tensor,
+        filled: tf.Tensor,
+        times: tf.Tensor | None,
+        kinds: tf.Tensor | None,
+    ) -> dict[str, tf.Tensor]:
+        """Times and rows of kinds of the newest events of a request, unknown where it tells none.
+
+        Args:
+            history_ids: `[batch, n]`.
+            filled: `[batch, n]` bool, which of them are no empty places.
+            times: `[batch, n]`, or None.
+            kinds: `[batch, n]`, or None.
+        """
+        length = self._histories.shape[1]
+        if times is None or kinds is None:
+            shape = [tf.shape(history_ids)[0], length]
+            return {
+                TIMES: tf.fill(shape, tf.constant(signatures.NO_TIME, tf.int64)),
+                KINDS: tf.zeros(shape, tf.int32),
+            }
+        same = [
+            tf.debugging.assert_equal(
+                tf.shape(values), tf.shape(history_ids),
+                message=f"{name} must have one value for each of {signatures.HISTORY_ITEM_IDS}",
+            )
+            for name, values in (
+                (signatures.HISTORY_TIMES, times), (signatures.HISTORY_KINDS, kinds)
+            )
+        ]  # fmt: skip
+        with tf.control_dependencies(same):
+            times, kinds = tf.identity(times), tf.identity(kinds)
+        rows = self._kind_rows.lookup(kinds)
+        with tf.control_dependencies(
+            [_refuse_unknown(signatures.HISTORY_KINDS, kinds, rows, allow_empty=True)]
+        ):
+            rows = tf.identity(rows)
+        return {TIMES: _newest(times, filled, length), KINDS: _newest(rows, filled, length)}
 
     def _answer(self, found: TopKRows) -> dict[str, tf.Tensor]:
         scores = tf.where(found.rows > 0, found.scores, signatures.EMPTY_SCORE)
@@ -142,14 +215,16 @@ class Recommender(tf.Module):
         }
 
 
-def _newest(rows: tf.Tensor, length: int) -> tf.Tensor:
-    """The last `length` filled places of each row, oldest first, right-padded with 0.
+def _newest(values: tf.Tensor, filled: tf.Tensor, length: int) -> tf.Tensor:
+    """What stands at the last `length` filled places of each row, oldest first, right-padded
+    with 0.
 
     Args:
-        rows: `[batch, n]` int32, 0 for an empty place anywhere.
+        values: `[batch, n]`.
+        filled: `[batch, n]` bool; an empty place may be anywhere.
         length: of the result.
     """
-    ragged = tf.ragged.boolean_mask(rows, rows > 0)
+    ragged = tf.ragged.boolean_mask(values, filled)
     return ragged[:, -length:].to_tensor(shape=[None, length])
 
 

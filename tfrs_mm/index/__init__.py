@@ -3,5 +3,8 @@
 from tfrs_mm.index.base import TopKIndex, TopKRows, take_best
 from tfrs_mm.index.equal_rows import is_among, sum_equal
 from tfrs_mm.index.exact import ExactIndex
+from tfrs_mm.index.interests import search_interests
 
-__all__ = ["ExactIndex", "TopKIndex", "TopKRows", "is_among", "sum_equal", "take_best"]
+__all__ = [
+    "ExactIndex", "TopKIndex", "TopKRows", "is_among", "search_interests", "sum_equal", "take_best",
+]  # fmt: skip

@@ -12,8 +12,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.index import TopKIndex, TopKRows, sum_equal, take_best
+from tfrs_mm.index import TopKIndex, TopKRows, search_interests, sum_equal, take_best
 from tfrs_mm.ranking import TransitionTables
+from tfrs_mm.retrieval import candidate_scores
 
 _SPARE = 4  # times as many items as asked for stand in a list, since some will be excluded
 
@@ -22,7 +23,7 @@ class Request(NamedTuple):
     """Queries of a batch and what is known of them.
 
     Attributes:
-        query: `[batch, dim]`.
+        query: `[batch, dim]`, or `[batch, interests, dim]` of several interests.
         history: `[batch, time]` int32, oldest first, right-padded with 0.
         excluded: `[batch, n]` int32, 0 for none.
         bucket: `[batch]` int32, up to the start of which popularity is known.
@@ -57,12 +58,12 @@ class TowerSource(tf.Module):
 
     def find(self, request: Request) -> TopKRows:
         """See `CandidateSource`."""
-        return self.index.search(request.query, request.excluded, self.size)
+        return search_interests(self.index, request.query, request.excluded, self.size)
 
     def score(self, request: Request, rows: tf.Tensor, own_event: tf.Tensor) -> tf.Tensor:
-        """Inner products."""
+        """Inner products, of several interests the largest."""
         del own_event
-        return tf.einsum("bd,bkd->bk", request.query, tf.gather(self._vectors, rows))
+        return candidate_scores(request.query, tf.gather(self._vectors, rows))
 
 
 class TransitionSource(tf.Module):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-from tfrs_mm.index import TopKIndex, TopKRows, take_best
+from tfrs_mm.index import TopKIndex, TopKRows, search_interests, take_best
 from tfrs_mm.policy.candidates import Candidates, gather_candidates
 from tfrs_mm.policy.sources import CandidateSource, Request, TowerSource
 from tfrs_mm.ranking import RankingModel
@@ -71,23 +71,36 @@ class TwoStage(tf.Module):
             self._calibration,
         )
 
-    def request(self, history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> Request:
+    def request(
+        self,
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        contexts: Mapping[str, tf.Tensor] | None = None,
+    ) -> Request:
         """The arguments of `recommend` as the sources take them."""
-        return Request(self.query_model(history), history, excluded, buckets)
+        return Request(self.query_model(history, contexts), history, excluded, buckets)
 
     def candidates(self, request: Request) -> tuple[Candidates, list[TopKRows]]:
         """What all sources together return, and what each of them does."""
         return gather_candidates(self.towers, self.others, request)
 
-    def retrieve(self, history: tf.Tensor, excluded: tf.Tensor, k: int) -> TopKRows:
+    def retrieve(
+        self,
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        k: int,
+        contexts: Mapping[str, tf.Tensor] | None = None,
+    ) -> TopKRows:
         """The two towers alone.
 
         Args:
             history: `[batch, max_history]` int32, oldest first, right-padded with 0.
             excluded: `[batch, n]` int32, 0 for none.
             k: how many.
+            contexts: see `recommend`.
         """
-        return self.towers.index.search(self.query_model(history), excluded, k)
+        return search_interests(self.towers.index, self.query_model(history, contexts), excluded, k)
 
     def recommend(
         self,
@@ -104,7 +117,8 @@ class TwoStage(tf.Module):
             excluded: `[batch, n]` int32, 0 for none.
             buckets: `[batch]` int32, up to the start of which popularity is known.
             k: how many; at most the number of candidates.
-            contexts: what is known of users and moments, see `ranking.context`; None for nothing.
+            contexts: what is known of users and moments, see `ranking.context`, and of the events
+                of histories, see `UserTower.call`; None for nothing.
 
         Returns:
             The best k, or in the order of picking where a diversifier picks them.
@@ -114,7 +128,7 @@ class TwoStage(tf.Module):
         """
         if self.ranker is None:
             raise ValueError("`recommend` needs a ranker, but this model was built without one.")
-        request = self.request(history, excluded, buckets)
+        request = self.request(history, excluded, buckets, contexts)
         found, _ = self.candidates(request)
         # An empty place has the score -inf; the ranker gets a finite one and the place is emptied
         # again.

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfrs_mm.ranking.popularity import NUM_FEATURES
 from tfrs_mm.ranking.transitions import ItemToItem, TransitionTables
+from tfrs_mm.towers import best_interest
 
 HALF_LIFE = 6.0  # items of a history after which a similarity counts half
 _SIMILARITIES = 3
@@ -75,7 +76,8 @@ def candidate_features(
 
     Args:
         tables: of the items.
-        queries: `[batch, dim]`, the user tower's.
+        queries: `[batch, dim]`, the user tower's; of `[batch, interests, dim]` each candidate gets
+            the one that it scores with.
         history: `[batch, time]` int32, oldest first, right-padded with 0.
         buckets: `[batch]` int32, up to the start of which popularity is known.
         candidates: `[batch, k]` int32.
@@ -91,7 +93,7 @@ def candidate_features(
         common, for each column.
     """
     vectors = tf.gather(tables.item_vectors, candidates)
-    repeated = tf.broadcast_to(queries[:, None, :], tf.shape(vectors))
+    repeated = best_interest(queries, vectors)
     known = history > 0
     length = tf.reduce_sum(tf.cast(known, tf.float32), axis=1)
     log_length = tf.broadcast_to(tf.math.log1p(length)[:, None, None], tf.shape(vectors[..., :1]))

@@ -139,9 +139,10 @@ class RankingModel(tfrs.Model):
         """One score for each candidate: of several tasks their `utility`.
 
         Args:
-            inputs: `query` `[batch, dim]`, `history` `[batch, time]` int32, `bucket` `[batch]`
-                int32, `candidates` `[batch, k]` int32, `retrieval_scores` `[batch, k]`, in training
-                `own_event` `[batch, k]`, and what is known of a `ContextSpec`.
+            inputs: `query` `[batch, dim]` or `[batch, interests, dim]`, `history` `[batch, time]`
+                int32, `bucket` `[batch]` int32, `candidates` `[batch, k]` int32, `retrieval_scores`
+                `[batch, k]`, in training `own_event` `[batch, k]`, and what is known of a
+                `ContextSpec`.
             training: whether dropout is on.
 
         Returns:

@@ -4,10 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
+from tfrs_mm.errors import UserError
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
 from tfrs_mm.retrieval.two_tower import TwoTowerModel
 from tfrs_mm.schema import Schema
-from tfrs_mm.towers import ItemTables, ItemTower, UserTower, build_alignment
+from tfrs_mm.towers import ItemTables, ItemTower, UserTower, build_alignment, moments_of
+from tfrs_mm.towers.moments import Moment
 
 
 def build_two_tower(
@@ -45,6 +47,14 @@ def build_two_tower(
         max_history=schema.max_history,
         dropout=settings.dropout,
         normalize=normalize,
+        kind=settings.user_tower,
+        half_life=settings.recency_half_life,
+        time_gaps=settings.time_gaps,
+        event_kinds=schema.feature("event").size if settings.event_kinds else 0,
+        hide_events=settings.hide_events,
+        seed=seed,
+        interests=settings.interests,
+        moments=_moments(config, schema),
         name="user_tower",
     )
     model = TwoTowerModel(
@@ -65,6 +75,18 @@ def build_two_tower(
     if model.alignment is not None:
         model.aligned(tf.range(2))
     return model
+
+
+def _moments(config: Config, schema: Schema) -> tuple[Moment, ...]:
+    if not config.retrieval.profiles:
+        return ()
+    moments = moments_of(schema)
+    if not moments:
+        raise UserError(
+            "`retrieval.profiles` is true, but the records hold neither profiles nor times. Set it "
+            "to false, or preprocess again with data.profiles or data.time_features."
+        )
+    return moments
 
 
 def _negatives(config: Config, target_counts: np.ndarray) -> MixedNegatives | AllItems:

@@ -1,5 +1,7 @@
 """Queries over a fixed table of item vectors, as evaluation and serving ask them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
@@ -14,19 +16,44 @@ class QueryModel(tf.Module):
         self._user_tower = user_tower
         self.item_vectors = tf.Variable(item_vectors, trainable=False, name="item_vectors")
 
-    def __call__(self, history: tf.Tensor) -> tf.Tensor:
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """The names of `contexts` that are of the moment of a query."""
+        return self._user_tower.moments
+
+    def __call__(
+        self, history: tf.Tensor, contexts: Mapping[str, tf.Tensor] | None = None
+    ) -> tf.Tensor:
         """Query vectors after the whole of each history.
 
         Args:
             history: `[batch, max_history]` int32, oldest first, right-padded with 0.
+            contexts: what else the user tower may know, see `UserTower.call`; None for nothing.
 
         Returns:
-            `[batch, dim]`.
+            `[batch, dim]`, or `[batch, interests, dim]` of several interests.
         """
         lengths = tf.reduce_sum(tf.cast(history > 0, tf.int32), axis=1)
-        queries = self._user_tower(tf.gather(self.item_vectors, history), training=False)
-        return last_place(queries, lengths)
+        return last_place(self.every_place(history, contexts), lengths)
 
-    def every_place(self, history: tf.Tensor) -> tf.Tensor:
-        """`[batch, time]` rows to `[batch, time + 1, dim]`: queries before and after each item."""
-        return self._user_tower(tf.gather(self.item_vectors, history), training=False)
+    def every_place(
+        self, history: tf.Tensor, contexts: Mapping[str, tf.Tensor] | None = None
+    ) -> tf.Tensor:
+        """`[batch, time]` rows to queries before and after each item, see `UserTower.call`."""
+        vectors = tf.gather(self.item_vectors, history)
+        return self._user_tower(vectors, contexts=contexts, training=False)
+
+
+def candidate_scores(queries: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+    """What candidates of each query score: of several interests the largest inner product.
+
+    Args:
+        queries: `[batch, dim]` or `[batch, interests, dim]`.
+        vectors: `[batch, k, dim]`.
+
+    Returns:
+        `[batch, k]`.
+    """
+    if queries.shape.rank == 2:
+        return tf.einsum("bd,bkd->bk", queries, vectors)
+    return tf.reduce_max(tf.einsum("bid,bkd->bik", queries, vectors), axis=1)

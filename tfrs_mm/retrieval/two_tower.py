@@ -15,10 +15,12 @@ from tfrs_mm.losses import (
 )
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives, Negatives
 from tfrs_mm.towers import (
+    EVENTS,
     Alignment,
     ItemTables,
     ItemTower,
     UserTower,
+    best_interest,
     disagreement,
 )
 
@@ -71,28 +73,42 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             inputs: `history/item` `[batch, time]` int32, right-padded with 0, and `is_target`
-                `[batch, time]` bool: the items to be predicted from those before them.
+                `[batch, time]` bool: the items to be predicted from those before them;
+                besides what the user tower `reads`, of every place.
             training: whether dropout and hiding are on.
 
         Returns:
             A scalar, already divided by the number of replicas, whose gradients are summed.
         """
         rows, is_target = inputs[HISTORY], inputs[IS_TARGET]
+        contexts = {name: inputs[name] for name in self.user_tower.reads}
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         lengths = [length for length in self._lengths if length < rows.shape[1]]
         # Replicas wait for each other's negatives, so that all must go the same way.
         if not lengths or replicas > 1:
-            return self._loss(rows, is_target, training) / replicas
+            return self._loss(rows, is_target, contexts, training) / replicas
         longest = tf.reduce_max(tf.math.count_nonzero(rows, axis=1, dtype=tf.int32))
         return tf.switch_case(
             tf.reduce_sum(tf.cast(longest > lengths, tf.int32)),
             [
-                functools.partial(self._loss, rows[:, :end], is_target[:, :end], training)
+                functools.partial(
+                    self._loss,
+                    rows[:, :end],
+                    is_target[:, :end],
+                    {name: column[:, :end] for name, column in contexts.items()},
+                    training,
+                )
                 for end in (*lengths, rows.shape[1])
             ],
         )
 
-    def _loss(self, rows: tf.Tensor, is_target: tf.Tensor, training: bool) -> tf.Tensor:
+    def _loss(
+        self,
+        rows: tf.Tensor,
+        is_target: tf.Tensor,
+        contexts: Mapping[str, tf.Tensor],
+        training: bool,
+    ) -> tf.Tensor:
         batch, time = rows.shape
         flat_rows, flat_is_target = tf.reshape(rows, [-1]), tf.reshape(is_target, [-1])
         drawn = self._negatives.draw(flat_rows, flat_is_target)
@@ -103,9 +119,14 @@ class TwoTowerModel(tfrs.Model):
         targets = tf.reshape(vectors[: batch * time], [batch, time, dim])
         negatives, negative_vectors = self._from_all_replicas(drawn, vectors[batch * time :])
 
-        queries = self.user_tower(targets[:, :-1], training=training)
-        positive = tf.reduce_sum(queries * targets, axis=-1) / self._temperature
-        negative = tf.einsum("btd,nd->btn", queries, negative_vectors) / self._temperature
+        # A query knows its moment, and of events those before it.
+        known = {
+            name: column[:, :-1] if name in EVENTS else column for name, column in contexts.items()
+        }
+        queries = self.user_tower(targets[:, :-1], contexts=known, training=training)
+        positive, negative = (
+            scores / self._temperature for scores in _scores(queries, targets, negative_vectors)
+        )
         if self._log_q_correction:
             positive = correct_for_sampling(positive, self._negatives.log_q(rows, batch * time))
             negative = correct_for_sampling(negative, negatives.log_q)
@@ -129,7 +150,8 @@ class TwoTowerModel(tfrs.Model):
             mean += self.aligned(drawn.rows)
         if self._agreement > 0:
             parts = self.item_tower.parts(self._tables.gather(flat_rows))
-            decided = self.item_tower.split(tf.reshape(queries, [-1, dim]))
+            deciding = _deciding(queries, targets)
+            decided = self.item_tower.split(tf.reshape(deciding, [-1, dim]))
             mean += self._agreement * disagreement(decided, parts, flat_is_target)
         return mean
 
@@ -159,3 +181,32 @@ class TwoTowerModel(tfrs.Model):
             return drawn, vectors
         gathered = Negatives(*(context.all_gather(part, axis=0) for part in drawn))
         return gathered, context.all_gather(vectors, axis=0)
+
+
+def _scores(
+    queries: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Inner products, `[batch, time]` and `[batch, time, negatives]`; of several interests the
+    largest.
+
+    Args:
+        queries: of a `UserTower`.
+        targets: `[batch, time, dim]`.
+        negatives: `[negatives, dim]`.
+    """
+    if queries.shape.rank == 3:
+        positive = tf.reduce_sum(queries * targets, axis=-1)
+        return positive, tf.einsum("btd,nd->btn", queries, negatives)
+    positive = tf.reduce_sum(queries * targets[:, :, None], axis=-1)
+    negative = tf.einsum("btkd,nd->btkn", queries, negatives)
+    return tf.reduce_max(positive, axis=-1), tf.reduce_max(negative, axis=2)
+
+
+def _deciding(queries: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """The interest that each target scores with, `[batch, time, dim]`."""
+    if queries.shape.rank == 3:
+        return queries
+    interests, dim = queries.shape[2:]
+    wanted = tf.reshape(targets, [-1, 1, dim])
+    chosen = best_interest(tf.reshape(queries, [-1, interests, dim]), wanted)
+    return tf.reshape(chosen, tf.shape(targets))

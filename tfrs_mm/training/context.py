@@ -1,4 +1,5 @@
-"""Profiles and times of records as the numbers that the ranker takes, as of each example's moment.
+"""Profiles and times of records as the numbers that the ranker takes, as of each example's moment,
+and what the user tower takes of them and of the events of a history.
 
 Records hold them as they stood right before the event that is asked about, in windows as in
 queries, so nothing here can know the target.
@@ -15,6 +16,7 @@ from tfrs_mm.errors import UserError
 from tfrs_mm.ranking import RankingModel
 from tfrs_mm.ranking.context import CONTEXT, FAVOURITE_WEIGHTS, FAVOURITES, ContextSpec
 from tfrs_mm.schema import FeatureSpec, Schema
+from tfrs_mm.towers import KINDS, TIMES
 
 _COUNTS = (optional.PROFILE_KINDS, optional.PROFILE_ACTIVITY)
 _TIMES = (optional.HOUR, optional.WEEKDAY)
@@ -71,6 +73,38 @@ def contexts_of(
         contexts[FAVOURITES] = columns[optional.PROFILE_CATEGORIES].astype(np.int32)
         contexts[FAVOURITE_WEIGHTS] = columns[optional.PROFILE_WEIGHTS].astype(np.float32)
     return contexts
+
+
+def tower_contexts(config: Config, queries: Queries, schema: Schema) -> dict[str, np.ndarray]:
+    """What the user tower is told of queries besides the items of their histories.
+
+    Returns:
+        `[queries, ...]` by name, see `UserTower.call`; nothing of what the configuration does not
+        ask for.
+    """
+    settings = config.retrieval
+    columns = {}
+    if settings.time_gaps:
+        columns[TIMES] = queries.history_times
+    if settings.event_kinds:
+        columns[KINDS] = queries.history_events
+    if settings.profiles:
+        columns |= {f.name: queries.extras[f.name] for f in optional.momentary(schema)}
+    return columns
+
+
+def tower_user_contexts(config: Config, users: Queries, schema: Schema) -> dict[str, np.ndarray]:
+    """What a served model tells the user tower of each user; the time of a request is unknown.
+
+    Returns:
+        `[users + 1, ...]` by name, row 0 for an unknown user.
+    """
+    tables = {}
+    for name, column in tower_contexts(config, users, schema).items():
+        tables[name] = np.zeros((schema.num_users + 1, *column.shape[1:]), column.dtype)
+        if name not in _TIMES:
+            tables[name][users.user] = column
+    return tables
 
 
 def contexts_at(

@@ -1,6 +1,7 @@
 """What the ranker learns from: positives among what retrieval returned for them."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow as tf
 from tfrs_mm.policy import TwoStage, would_return
 from tfrs_mm.progress import Progress
 from tfrs_mm.ranking import bucket_of
+from tfrs_mm.towers import KINDS, TIMES
 
 _SECONDS_PER_DAY = 86_400.0
 
@@ -17,7 +19,7 @@ class RankingExamples:
     """One positive at place 0 and its negatives, with all that was known at the time.
 
     Attributes:
-        query: `[examples, dim]` float32.
+        query: `[examples, dim]` float32, or `[examples, interests, dim]`.
         history: `[examples, max_history]` int32.
         bucket: `[examples]` int32.
         candidates: `[examples, 1 + negatives]` int32; 0 where retrieval returned too few.
@@ -68,6 +70,7 @@ def mine_examples(
     batch_size: int,
     half_life_days: float,
     seed: int,
+    moments: Sequence[str] = (),
 ) -> RankingExamples:
     """Asks the first stage at the time of each positive and draws negatives from its answer.
 
@@ -88,6 +91,7 @@ def mine_examples(
         batch_size: positives at a time.
         half_life_days: age that halves an event's weight in item-to-item statistics; 0 for none.
         seed: of the draws.
+        moments: columns of the windows that the towers are told of the moment of each positive.
     """
     places = newest_targets(windows, limit)
     max_history = windows["history/item"].shape[1] - 1
@@ -104,8 +108,9 @@ def mine_examples(
         buckets: tf.Tensor,
         positive: tf.Tensor,
         own_event: tf.Tensor,
+        contexts: dict[str, tf.Tensor],
     ) -> tuple[tf.Tensor, ...]:
-        request = model.request(history, excluded, buckets)
+        request = model.request(history, excluded, buckets, contexts)
         found, by_source = model.candidates(request)
         scores = [s.score(request, positive, own_event) for s in model.sources]
         returned = [would_return(*pair) for pair in zip(by_source, scores, strict=True)]
@@ -120,12 +125,22 @@ def mine_examples(
             chosen = places[start : start + batch_size]
             size = len(chosen)
             history = np.zeros((batch_size, max_history), np.int32)
+            contexts = {
+                name: np.zeros((batch_size, max_history), windows[name].dtype)
+                for name in (TIMES, KINDS)
+            }
             excluded = np.zeros((batch_size, width), np.int32)
+            for name in moments:
+                column = windows[name][chosen[:, 0], chosen[:, 1]]
+                contexts[name] = np.zeros((batch_size, *column.shape[1:]), column.dtype)
+                contexts[name][:size] = column
             positive = np.zeros((batch_size, 1), np.int32)
             times = np.zeros(batch_size, np.int64)
             ages = np.zeros(batch_size, np.int64)
             for i, (window, place) in enumerate(chosen):
                 history[i, :place] = windows["history/item"][window, :place]
+                for name in (TIMES, KINDS):
+                    contexts[name][i, :place] = windows[name][window, :place]
                 positive[i, 0] = windows["history/item"][window, place]
                 times[i] = windows["history/time"][window, place - 1]
                 ages[i] = newest - windows["history/time"][window, place]
@@ -135,7 +150,8 @@ def mine_examples(
             buckets = np.minimum(bucket_of(times, time_edges), len(time_edges) - 2)
             own = _decayed(ages / _SECONDS_PER_DAY, half_life_days).astype(np.float32)[:, None]
             queries, rows, scores, positive_scores, returned = (
-                tensor.numpy()[:size] for tensor in ask(history, excluded, buckets, positive, own)
+                tensor.numpy()[:size]
+                for tensor in ask(history, excluded, buckets, positive, own, contexts)
             )
             rows = np.where(warm[rows], rows, 0)
             drawn = _draw(rows, num_negatives, generator)

@@ -134,6 +134,7 @@ def train_ranking(
         batch_size=config.training.evaluation_batch,
         half_life_days=knowledge.config.data.transition_half_life_days,
         seed=seed,
+        moments=query_model.moments,
     )
     if not len(examples):
         raise UserError(

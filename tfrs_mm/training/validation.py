@@ -13,7 +13,7 @@ from tfrs_mm.evaluation.metrics import query_metrics
 from tfrs_mm.index import TopKRows
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.ranking import bucket_of
-from tfrs_mm.training.context import context_spec, contexts_of
+from tfrs_mm.training.context import context_spec, contexts_of, tower_contexts
 from tfrs_mm.training.knowledge import Knowledge
 
 
@@ -59,7 +59,7 @@ class Validation:
             batch_size: queries at a time.
             limit: how many to ask at most.
             seed: of the draw.
-            contexts: of all queries, see `contexts_of`; None for none.
+            contexts: of all queries, see `contexts_of` and `tower_contexts`; None for none.
         """
         size = len(queries.user)
         chosen = np.arange(size)
@@ -100,7 +100,7 @@ class Validation:
 
 
 def validation_of(knowledge: Knowledge, config: Config) -> Validation:
-    """The validation queries of a data folder, with what the ranker is told of users and moments.
+    """The validation queries of a data folder, with what the stages are told of users and moments.
 
     Args:
         knowledge: of the data folder.
@@ -114,7 +114,8 @@ def validation_of(knowledge: Knowledge, config: Config) -> Validation:
         config.training.evaluation_batch,
         config.training.max_validation_queries,
         config.training.seed,
-        contexts_of(queries.extras, spec, knowledge.schema),
+        contexts_of(queries.extras, spec, knowledge.schema)
+        | tower_contexts(config, queries, knowledge.schema),
     )
 
 
@@ -128,8 +129,8 @@ def retrieval_function(model: TwoStage, k: int) -> Recommend:
         buckets: tf.Tensor,
         contexts: dict[str, tf.Tensor] | None = None,
     ) -> TopKRows:
-        del buckets, contexts  # the first stage reads neither popularity nor profiles
-        return model.retrieve(history, excluded, k)
+        del buckets  # the first stage reads no popularity
+        return model.retrieve(history, excluded, k, contexts)
 
     return recommend
 
@@ -153,8 +154,13 @@ def sources_function(model: TwoStage) -> Recommend:
     """What every source of candidates returns, side by side, as `rank_queries` asks it."""
 
     @tf.function
-    def recommend(history: tf.Tensor, excluded: tf.Tensor, buckets: tf.Tensor) -> TopKRows:
-        _, found = model.candidates(model.request(history, excluded, buckets))
+    def recommend(
+        history: tf.Tensor,
+        excluded: tf.Tensor,
+        buckets: tf.Tensor,
+        contexts: dict[str, tf.Tensor] | None = None,
+    ) -> TopKRows:
+        _, found = model.candidates(model.request(history, excluded, buckets, contexts))
         return TopKRows(*(tf.concat(part, axis=1) for part in zip(*found, strict=True)))
 
     return recommend

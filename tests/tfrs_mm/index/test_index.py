@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfrs_mm.errors import UserError
-from tfrs_mm.index import ExactIndex
+from tfrs_mm.index import ExactIndex, search_interests
 from tfrs_mm.index.scann import ScannIndex
 
 spec = importlib.util.spec_from_file_location(
@@ -39,6 +39,27 @@ def test_it_finds_what_a_plain_loop_finds(name, vectors):
         wanted = oracles.best_rows(vectors, queries[place], set(excluded[place].tolist()) - {0}, 5)
         assert found.rows[place].numpy().tolist() == wanted
         np.testing.assert_allclose(found.scores[place], vectors[wanted] @ queries[place], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_several_interests_find_what_scores_best_with_any_of_them(name, vectors):
+    queries = np.random.default_rng(1).normal(size=(3, 4, 8)).astype(np.float32)
+    excluded = np.array([[0, 0], [4, 9], [60, 60]], np.int32)
+    found = search_interests(MAKERS[name](vectors), tf.constant(queries), excluded, k=12)
+    for place in range(3):
+        scores = (queries[place] @ vectors.T).max(axis=0)
+        scores[[0, *excluded[place]]] = -np.inf
+        wanted = np.argsort(-scores)[:12]
+        assert found.rows[place].numpy().tolist() == wanted.tolist()
+        np.testing.assert_allclose(found.scores[place], scores[wanted], atol=1e-4)
+
+
+def test_equal_interests_fill_no_place_twice(vectors):
+    queries = tf.tile(tf.constant(vectors[None, 5:6]), [1, 3, 1])
+    found = search_interests(ExactIndex(vectors), queries, tf.zeros([1, 1], tf.int32), k=70)
+    assert sorted(found.rows[0, :60].numpy().tolist()) == list(range(1, 61))
+    assert found.rows[0, 60:].numpy().tolist() == [0] * 10
+    assert np.isneginf(found.scores[0, 60:]).all()
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))

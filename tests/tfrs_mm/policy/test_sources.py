@@ -48,17 +48,23 @@ def make_sources() -> dict[str, object]:
     }
 
 
-def request() -> Request:
-    query = np.random.default_rng(3).normal(size=(len(HISTORY), DIM)).astype(np.float32)
+def source_of(name: str) -> object:
+    """The towers are asked with one query of each user and with several."""
+    return make_sources()["two_tower" if name == "interests" else name]
+
+
+def request(name: str = "two_tower") -> Request:
+    size = (len(HISTORY), 3, DIM) if name == "interests" else (len(HISTORY), DIM)
+    query = np.random.default_rng(3).normal(size=size).astype(np.float32)
     return Request(
         tf.constant(query), tf.constant(HISTORY), tf.constant(EXCLUDED), tf.constant([0, 1, 1])
     )
 
 
-@pytest.mark.parametrize("name", ["two_tower", "covisited", "popular"])
+@pytest.mark.parametrize("name", ["two_tower", "interests", "covisited", "popular"])
 class TestEverySource:
     def test_nothing_excluded_comes_back_and_the_best_come_first(self, name):
-        found = make_sources()[name].find(request())
+        found = source_of(name).find(request(name))
         assert found.rows.shape == (3, SIZE)
         for rows, scores, excluded in zip(*map(np.asarray, found), EXCLUDED, strict=True):
             filled = rows[rows > 0]
@@ -66,27 +72,27 @@ class TestEverySource:
             assert (np.diff(scores[rows > 0]) <= 0).all() and np.isneginf(scores[rows == 0]).all()
 
     def test_it_scores_what_it_found_as_it_did_there(self, name):
-        source = make_sources()[name]
-        found = source.find(request())
-        scores = source.score(request(), found.rows, tf.zeros(found.rows.shape)).numpy()
+        source = source_of(name)
+        found = source.find(request(name))
+        scores = source.score(request(name), found.rows, tf.zeros(found.rows.shape)).numpy()
         filled = found.rows.numpy() > 0
         np.testing.assert_allclose(scores[filled], found.scores.numpy()[filled], rtol=1e-5)
 
     def test_it_would_return_a_row_exactly_if_it_does_once_that_is_allowed(self, name):
-        source = make_sources()[name]
+        source = source_of(name)
         for row in range(1, ITEMS + 1):
             asked = tf.fill([3, 1], row)
             without = tf.where(tf.constant(EXCLUDED) == row, 0, tf.constant(EXCLUDED))
-            told = request()._replace(excluded=tf.concat([without, asked], axis=1))
+            told = request(name)._replace(excluded=tf.concat([without, asked], axis=1))
             scores = source.score(told, asked, tf.zeros([3, 1]))
             claimed = would_return(source.find(told), scores).numpy()[:, 0]
-            found = source.find(request()._replace(excluded=without)).rows.numpy()
+            found = source.find(request(name)._replace(excluded=without)).rows.numpy()
             assert claimed.tolist() == (found == row).any(axis=1).tolist()
 
     def test_it_compiles_with_xla(self, name):
-        source = make_sources()[name]
-        rows = tf.function(lambda r: source.find(r).rows, jit_compile=True)(request())
-        assert rows.numpy().tolist() == source.find(request()).rows.numpy().tolist()
+        source = source_of(name)
+        rows = tf.function(lambda r: source.find(r).rows, jit_compile=True)(request(name))
+        assert rows.numpy().tolist() == source.find(request(name)).rows.numpy().tolist()
 
 
 def test_transitions_are_those_of_the_oracle():

@@ -14,7 +14,7 @@ class LastVector(tf.Module):
         super().__init__()
         self.item_vectors = tf.Variable(vectors)
 
-    def __call__(self, history):
+    def __call__(self, history, contexts):
         return tf.gather(self.item_vectors, history[:, 0])
 
 

@@ -22,6 +22,19 @@ def test_features_have_the_declared_size():
     assert features(tables, make_inputs()).shape == (2, 2, tables.num_features)
 
 
+def test_each_candidate_is_shown_with_the_interest_that_it_scores_with():
+    tables, inputs = make_tables(), make_inputs()
+    queries = np.random.default_rng(4).normal(size=(2, 3, 4)).astype(np.float32)
+    found = features(tables, inputs | {"query": tf.constant(queries)})
+    vectors = tables.item_vectors.numpy()[inputs["candidates"]]
+    chosen = np.einsum("bid,bkd->bki", queries, vectors).argmax(axis=-1)
+    assert chosen.min() != chosen.max()
+    for user, place in np.ndindex(2, 2):
+        query = np.repeat(queries[user, chosen[user, place]][None], 2, axis=0)
+        alone = features(tables, inputs | {"query": tf.constant(query)})
+        np.testing.assert_allclose(found[user, place], alone[user, place], atol=1e-6)
+
+
 def test_a_candidate_shown_as_new_has_no_features_of_events_and_keeps_all_others():
     generator = np.random.default_rng(3)
     neighbours = np.zeros((6, 4), np.int32)

@@ -22,6 +22,7 @@ def make_model(**overrides):
         (
             FeatureSpec("user", Owner.USER, Kind.ID, 9),
             FeatureSpec("item", Owner.ITEM, Kind.ID, NUM_ITEMS + 1),
+            FeatureSpec("event", Owner.CONTEXT, Kind.CATEGORY, 3),
             FeatureSpec("genres", Owner.ITEM, Kind.CATEGORY, 4, 2),
             FeatureSpec("text", Owner.ITEM, Kind.MEDIA, 5),
         ),
@@ -43,7 +44,13 @@ def make_batch(size: int = 32) -> dict[str, np.ndarray]:
     rows = (starts + np.arange(MAX_HISTORY + 1)).astype(np.int32)
     is_target = np.ones_like(rows, bool)
     rows[: size // 4, 4:], is_target[: size // 4, 4:] = 0, False
-    return {"history/item": rows, "is_target": is_target}
+    generator = np.random.default_rng(2)
+    return {
+        "history/item": rows,
+        "history/time": np.cumsum(generator.integers(0, 9, rows.shape), axis=1),
+        "history/event": generator.integers(1, 3, rows.shape, np.int32),
+        "is_target": is_target,
+    }
 
 
 def as_dataset(batch):
@@ -59,19 +66,21 @@ def test_padding_is_neither_target_nor_negative():
     assert float(model.compute_loss({k: tf.constant(v) for k, v in batch.items()})) > 0.5
 
 
-def test_the_softmax_over_all_items_is_that_of_numpy():
-    model = make_model(retrieval__negatives="all")
+@pytest.mark.parametrize("interests", [1, 3])
+def test_the_softmax_over_all_items_is_that_of_numpy(interests):
+    model = make_model(retrieval__negatives="all", retrieval__interests=interests)
     batch = make_batch(4)
     rows, is_target = batch["history/item"], batch["is_target"]
     vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
     queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    queries = queries.reshape(*rows.shape, interests, -1)
     losses = []
     for window, of, places in zip(rows, queries, is_target, strict=True):
         for target, query in zip(window[places], of[places], strict=True):
             # All items but the unknown one and the others of the window.
             rivals = [r for r in range(1, NUM_ITEMS + 1) if r == target or r not in window]
-            logits = vectors[rivals] @ query / 0.07
-            losses.append(np.log(np.exp(logits).sum()) - vectors[target] @ query / 0.07)
+            scores = (vectors @ query.T).max(axis=1) / 0.07
+            losses.append(np.log(np.exp(scores[rivals]).sum()) - scores[target])
     loss = model.compute_loss({k: tf.constant(v) for k, v in batch.items()})
     np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
 
@@ -149,6 +158,33 @@ def test_the_query_model_ends_at_the_last_item_of_each_history():
     np.testing.assert_allclose(
         query_model(history), tf.stack([every[0, 3], every[1, 0], every[2, 6]]), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("read", ["history/time", "history/event"])
+def test_the_time_and_kind_of_a_target_are_not_known_before_it(read):
+    model = make_model(
+        retrieval__negatives="all", retrieval__time_gaps=5, retrieval__event_kinds=True
+    )
+    for weight in model.user_tower.trainable_variables:
+        if "history_" in weight.name:
+            weight.assign(tf.random.stateless_normal(weight.shape, [0, 1]))
+    batch = make_batch(4)
+    batch["is_target"][:, :-1] = False  # the last of a window alone
+
+    def loss(place):
+        other = batch[read].copy()
+        other[:, place] = 1 if read == "history/event" else other[:, place] + 10**4
+        inputs = batch | {read: other}
+        return float(model.compute_loss({k: tf.constant(v) for k, v in inputs.items()}))
+
+    plain = float(model.compute_loss({k: tf.constant(v) for k, v in batch.items()}))
+    assert loss(-1) == plain
+    assert abs(loss(-2) - plain) > 1e-4
+
+
+def test_profiles_that_records_lack_cannot_be_read():
+    with pytest.raises(UserError, match=r"`retrieval.profiles` is true, but the records hold"):
+        make_model(retrieval__profiles=True)
 
 
 def losses_of(**overrides):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tfrs_mm.fusion import COMPLETIONS, FUSIONS
-from tfrs_mm.towers import ItemTables, ItemTower, UserTower, last_place
+from tfrs_mm.towers import ItemTables, ItemTower
 from tfrs_mm.towers.item import ITEM
 from tfrs_mm.towers.tabular import CategoryEmbedding, IdEmbedding
 
@@ -55,57 +55,6 @@ def test_tables_are_no_weights():
     tower, tables = make_item_tower(), make_tables()
     tower(tables.gather(tf.range(6)))
     assert not any("table/" in v.name for v in tower.weights)
-
-
-def make_user_tower(**changes):
-    settings = {
-        "dim": 8,
-        "layers": 2,
-        "heads": 2,
-        "max_history": 5,
-        "dropout": 0.1,
-        "normalize": True,
-    } | changes
-    return UserTower(**settings)
-
-
-def test_no_place_knows_what_comes_after_it():
-    tower = make_user_tower()
-    generator = np.random.default_rng(0)
-    history = tf.constant(generator.normal(size=(1, 5, 8)), tf.float32)
-    expected = tower(history).numpy()
-    for changed in range(5):
-        other = history.numpy()
-        other[0, changed] = generator.normal(size=8)
-        result = tower(tf.constant(other)).numpy()
-        # output t has seen items 0 to t - 1: those up to `changed` stay, the next one moves
-        np.testing.assert_allclose(result[0, : changed + 1], expected[0, : changed + 1], atol=1e-5)
-        assert np.abs(result[0, changed + 1] - expected[0, changed + 1]).max() > 1e-3
-
-
-def test_padding_behind_a_history_changes_nothing():
-    tower = make_user_tower()
-    generator = np.random.default_rng(0)
-    history = generator.normal(size=(1, 5, 8)).astype(np.float32)
-    noisy = history.copy()
-    noisy[0, 3:] = 100.0
-    lengths = tf.constant([3])
-    np.testing.assert_allclose(
-        last_place(tower(tf.constant(history)), lengths),
-        last_place(tower(tf.constant(noisy)), lengths),
-        atol=1e-5,
-    )
-
-
-def test_user_tower_saves_and_reloads(tmp_path):
-    tower = make_user_tower()
-    history = tf.random.stateless_normal([2, 5, 8], [0, 1])
-    expected = tower(history)
-    again = UserTower.from_config(tower.get_config())
-    again(history)
-    tf.train.Checkpoint(tower=tower).write(str(tmp_path / "w"))
-    tf.train.Checkpoint(tower=again).read(str(tmp_path / "w")).assert_existing_objects_matched()
-    np.testing.assert_allclose(again(history), expected, atol=1e-6)
 
 
 def test_an_item_with_two_categories_is_their_mean_and_with_none_is_zero():

@@ -7,7 +7,13 @@ from tfrs_mm.data.optional_features import optional_features
 from tfrs_mm.data.ragged import Ragged
 from tfrs_mm.errors import UserError
 from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
-from tfrs_mm.training.context import context_spec, contexts_of, user_contexts
+from tfrs_mm.training.context import (
+    context_spec,
+    contexts_of,
+    tower_contexts,
+    tower_user_contexts,
+    user_contexts,
+)
 
 ON = Config().with_overrides(
     {"ranking.profiles": True, "data.profiles": True, "data.time_features": True,
@@ -61,6 +67,31 @@ def test_profiles_that_records_lack_cannot_be_read():
         context_spec(config, schema_of(config))
 
 
+def make_users():
+    empty = Ragged.of([(), ()])
+    history = np.array([[7, 8, 0, 0, 0], [5, 0, 0, 0, 0]], np.int32)
+    return Queries(
+        np.array([3, 1]), history, 10 * history, history // 5, np.array([2, 1]),
+        empty, empty, empty, COLUMNS,
+    )  # fmt: skip
+
+
+def test_the_user_tower_is_told_what_it_reads_and_of_served_users_no_time():
+    users = make_users()
+    assert tower_contexts(Config(), users, schema_of()) == {}
+    chosen = ON.with_overrides(
+        {"retrieval.time_gaps": 4, "retrieval.event_kinds": True, "retrieval.profiles": True}
+    )
+    told = tower_contexts(chosen, users, schema_of())
+    assert set(told) == {"history/time", "history/event", *COLUMNS}
+    kept = tower_user_contexts(chosen, users, schema_of())
+    for name, column in told.items():
+        is_time = name.startswith("context/")
+        wanted = np.zeros_like(column) if is_time else column
+        np.testing.assert_array_equal(kept[name][[3, 1]], wanted)
+        assert len(kept[name]) == 4 and not kept[name][[0, 2]].any()
+
+
 def test_a_served_model_knows_users_but_not_the_time():
     spec = context_spec(ON, schema_of())
 
@@ -69,11 +100,7 @@ def test_a_served_model_knows_users_but_not_the_time():
 
         neutral_context = tf.fill([spec.size], 0.5)
 
-    empty = Ragged.of([(), ()])
-    history = np.zeros((2, 5), np.int32)
-    users = Queries(
-        np.array([3, 1]), history, history, history, history[:, 0], empty, empty, empty, COLUMNS
-    )
+    users = make_users()
     found = user_contexts(users, spec, Trained, schema_of())
     told = contexts_of(COLUMNS, spec, schema_of())["context"]
     assert (found["context"][:, :31] == 0.5).all()  # hours and days

@@ -13,13 +13,24 @@ class MeanQuery:
 
         self.item_vectors = tf.Variable(vectors)
 
-    def __call__(self, history):
+    def __call__(self, history, contexts):
         import tensorflow as tf
 
         known = tf.cast(history > 0, tf.float32)[..., None]
         return tf.reduce_sum(tf.gather(self.item_vectors, history) * known, 1) / (
             tf.reduce_sum(known, 1) + 1e-9
         )
+
+
+class WhatIsTold(MeanQuery):
+    """A query model whose query is the sum of the times that it is told, and that of the kinds."""
+
+    def __call__(self, history, contexts):
+        import tensorflow as tf
+
+        told = [tf.reduce_sum(contexts[name], 1) for name in ("history/time", "history/event")]
+        pair = tf.stack([tf.cast(column, tf.float32) for column in told], axis=1)
+        return tf.pad(pair, [[0, 0], [0, 2]])
 
 
 def make_windows():
@@ -35,16 +46,27 @@ def make_windows():
     }
 
 
-def mine(num_candidates=12, **changes):
+class Hour(MeanQuery):
+    """A query model whose query is the hour that it is told."""
+
+    def __call__(self, history, contexts):
+        import tensorflow as tf
+
+        return tf.cast(tf.repeat(contexts["context/hour"][:, None], 4, axis=1), tf.float32)
+
+
+def mine(num_candidates=12, query_of=MeanQuery, **changes):
     vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float32)
-    query_model = MeanQuery(vectors)
+    query_model = query_of(vectors)
     model = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, num_candidates)
     settings = {
         "num_negatives": 3, "limit": 100, "batch_size": 4, "seed": 1,
         "half_life_days": 0.0,
         "time_edges": np.array([0, 15, 25, 61]), "warm": np.arange(13) > 0,
     } | changes  # fmt: skip
-    return mine_examples(model, make_windows(), **settings), vectors
+    hours = np.array([[1, 2, 3, 4], [5, 6, 0, 0], [7, 8, 9, 0]], np.int32)
+    windows = make_windows() | {"context/hour": hours}
+    return mine_examples(model, windows, **settings), vectors
 
 
 def test_the_newest_targets_with_a_history_come_first():
@@ -105,6 +127,21 @@ def test_the_kind_of_event_is_the_positives_own():
         zip(examples.candidates[:, 0].tolist(), examples.event.tolist(), strict=True)
     )
     assert by_positive == {2: 1, 3: 2, 4: 1, 6: 2, 7: 2, 8: 1}
+
+
+def test_the_towers_are_told_times_and_kinds_up_to_the_event_before_the_positive():
+    examples, _ = mine(query_of=WhatIsTold)
+    told = dict(
+        zip(examples.candidates[:, 0].tolist(), examples.query[:, :2].tolist(), strict=True)
+    )
+    # 4 follows events at 10, 20 and 30 of the kinds 1, 1 and 2; 8 follows 40 and 50 of 1 and 2
+    assert told == {2: [10, 1], 3: [30, 2], 4: [60, 4], 6: [11, 2], 7: [40, 1], 8: [90, 3]}
+
+
+def test_the_towers_are_told_the_moment_of_the_positive():
+    examples, _ = mine(query_of=Hour, moments=("context/hour",))
+    told = dict(zip(examples.candidates[:, 0].tolist(), examples.query[:, 0].tolist(), strict=True))
+    assert told == {2: 2, 3: 3, 4: 4, 6: 6, 7: 8, 8: 9}
 
 
 def test_an_example_says_where_its_positive_lies():
