@@ -14,7 +14,7 @@ from serving.in_process import LoadedModel
 from serving.tensors import DTYPES, DeclaredTensor
 from serving.transports import ClientError, connect
 from tfrs_mm import signatures
-from tfrs_mm.signatures import RECOMMEND, RETRIEVE, SIMILAR_ITEMS
+from tfrs_mm.signatures import RECOMMEND, RECOMMEND_DIVERSIFIED, RETRIEVE, SIMILAR_ITEMS
 
 __all__ = ["ClientError", "Query", "Recommendation", "RecommenderClient"]
 
@@ -41,11 +41,14 @@ class Query:
         user_id: empty for a user who is not known.
         history: item ids, oldest first.
         exclude: item ids that must not be recommended.
+        diversity: from 0, the best scores, to 1: how much the answer's variety counts; None for
+            what the model was exported with.
     """
 
     user_id: str = ""
     history: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    diversity: float | None = None
 
 
 class RecommenderClient:
@@ -88,6 +91,7 @@ class RecommenderClient:
         k: int | None = None,
         version: int | None = None,
         signature: str = RECOMMEND,
+        diversity: float | None = None,
     ) -> list[Recommendation]:
         """Items for one user, best first.
 
@@ -98,11 +102,13 @@ class RecommenderClient:
             k: how many at most; all that the model gives if None.
             version: of the model; the newest if None.
             signature: of the model.
+            diversity: from 0, the best scores, to 1: how much the answer's variety counts; None
+                for what the model was exported with.
 
         Raises:
             ClientError: an argument makes no sense, or the server cannot be reached or refuses.
         """
-        query = Query(user_id, history, exclude)
+        query = Query(user_id, history, exclude, diversity)
         return self.recommend_many([query], k=k, version=version, signature=signature)[0]
 
     def recommend_many(
@@ -112,12 +118,18 @@ class RecommenderClient:
         version: int | None = None,
         signature: str = RECOMMEND,
     ) -> list[list[Recommendation]]:
-        """Items for several users in one request; short histories are filled up with empty ids."""
+        """Items for several users in one request; short histories are filled up with empty ids.
+
+        A diversity is given for all of them or for none.
+        """
         inputs = {
             signatures.USER_ID: _id_column([query.user_id for query in queries], "user_id"),
             signatures.HISTORY_ITEM_IDS: _id_table([query.history for query in queries], "history"),
             signatures.EXCLUDE_ITEM_IDS: _id_table([query.exclude for query in queries], "exclude"),
         }
+        if any(query.diversity is not None for query in queries):
+            inputs[signatures.DIVERSITY] = _diversities([query.diversity for query in queries])
+            signature = RECOMMEND_DIVERSIFIED if signature == RECOMMEND else signature
         return self._ask(signature, inputs, len(queries), k, version)
 
     def retrieve(
@@ -182,6 +194,18 @@ def _recommendations(item_ids: np.ndarray, scores: np.ndarray) -> list[Recommend
     return [
         Recommendation(item_id, score) for item_id, score in pairs if item_id != signatures.EMPTY_ID
     ]
+
+
+def _diversities(values: Sequence[float | None]) -> np.ndarray:
+    """As float32 `[batch]`."""
+    if any(value is None for value in values):
+        raise ClientError(
+            "diversity must be given for all queries of one request or for none. Ask twice."
+        )
+    for value in values:
+        if not 0 <= value <= 1:
+            raise ClientError(f"diversity must be from 0 to 1, received {value}.")
+    return np.array(values, np.float32)
 
 
 def _id_column(ids: Sequence[str], argument: str) -> np.ndarray:

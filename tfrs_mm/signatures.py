@@ -9,6 +9,9 @@ smallest finite float32 (JSON has no infinity).
 import dataclasses
 
 RECOMMEND = "recommend"
+# `recommend` with a diversity for each answer; a signature of its own, since TF Serving knows no
+# inputs that may be left out.
+RECOMMEND_DIVERSIFIED = "recommend_diversified"
 RETRIEVE = "retrieve"
 SIMILAR_ITEMS = "similar_items"
 DEFAULT = "serving_default"  # the same as RECOMMEND
@@ -16,6 +19,7 @@ DEFAULT = "serving_default"  # the same as RECOMMEND
 USER_ID = "user_id"
 HISTORY_ITEM_IDS = "history_item_ids"
 EXCLUDE_ITEM_IDS = "exclude_item_ids"
+DIVERSITY = "diversity"  # from 0, the best scores, to 1; another number is refused
 ITEM_ID = "item_id"
 ITEM_IDS = "item_ids"
 SCORES = "scores"
@@ -40,6 +44,7 @@ QUERY_INPUTS = (
 )
 INPUTS = {
     RECOMMEND: QUERY_INPUTS,
+    RECOMMEND_DIVERSIFIED: (*QUERY_INPUTS, TensorSpec(DIVERSITY, "float32", (None,))),
     RETRIEVE: QUERY_INPUTS,
     SIMILAR_ITEMS: (TensorSpec(ITEM_ID, "string", (None,)),),
 }

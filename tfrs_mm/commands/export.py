@@ -16,9 +16,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "both stages, the index, the\n"
         "vocabularies and the known users' histories, "
         "with the signatures serving_default (= recommend),\n"
-        "retrieve and similar_items. --index exact loads in stock TF Serving; "
-        "--index scann needs a server\n"
-        "with ScaNN's operations.\n\n"
+        "recommend_diversified, retrieve and similar_items. "
+        "--index exact loads in stock TF Serving;\n"
+        "--index scann needs a server with ScaNN's operations.\n\n"
         "Example: tfrs-mm export --run runs/films --output models/films",
     )
     parser.add_argument("--run", required=True, type=pathlib.Path, metavar="RUN", dest="run_dir")

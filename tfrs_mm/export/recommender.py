@@ -1,11 +1,11 @@
 """The served model: ids in, ids out, both stages and every lookup inside one graph.
 
-Three signatures: `recommend` (also `serving_default`), `retrieve` and `similar_items`; their
-tensors are spelt in `tfrs_mm.signatures`. With the exact index only core TensorFlow operations are
-used.
+Signatures: `recommend` (also `serving_default`), `recommend_diversified`, `retrieve` and
+`similar_items`; their tensors are spelt in `tfrs_mm.signatures`. With the exact index only core
+TensorFlow operations are used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -56,17 +56,19 @@ class Recommender(tf.Module):
         self._seen_splits = tf.Variable(
             seen[1].astype(np.int64), trainable=False, name="seen_splits"
         )
-        query = [tf.TensorSpec(t.shape, tf.string, name=t.name) for t in signatures.QUERY_INPUTS]
-        item = [tf.TensorSpec((None,), tf.string, name=signatures.ITEM_ID)]
-        self.recommend = tf.function(self._recommend, input_signature=query)
-        self.retrieve = tf.function(self._retrieve, input_signature=query)
-        self.similar_items = tf.function(self._similar_items, input_signature=item)
+        self.recommend = _served(self._recommend, signatures.RECOMMEND)
+        self.recommend_diversified = _served(
+            self._recommend_diversified, signatures.RECOMMEND_DIVERSIFIED
+        )
+        self.retrieve = _served(self._retrieve, signatures.RETRIEVE)
+        self.similar_items = _served(self._similar_items, signatures.SIMILAR_ITEMS)
 
     def signatures(self) -> dict[str, object]:
         """As `tf.saved_model.save` takes them."""
         return {
             signatures.DEFAULT: self.recommend,
             signatures.RECOMMEND: self.recommend,
+            signatures.RECOMMEND_DIVERSIFIED: self.recommend_diversified,
             signatures.RETRIEVE: self.retrieve,
             signatures.SIMILAR_ITEMS: self.similar_items,
         }
@@ -74,13 +76,50 @@ class Recommender(tf.Module):
     def _recommend(
         self, user_id: tf.Tensor, history_item_ids: tf.Tensor, exclude_item_ids: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        return self._rank(user_id, history_item_ids, exclude_item_ids, None)
+
+    def _recommend_diversified(
+        self,
+        user_id: tf.Tensor,
+        history_item_ids: tf.Tensor,
+        exclude_item_ids: tf.Tensor,
+        diversity: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        # A number that is none compares with nothing, and so is refused as well.
+        legal = (diversity >= 0.0) & (diversity <= 1.0)
+        refused = [
+            tf.debugging.assert_equal(
+                tf.shape(diversity)[0], tf.shape(user_id)[0],
+                message=f"{signatures.DIVERSITY} must have one value for each {signatures.USER_ID}",
+            ),
+            tf.debugging.Assert(
+                tf.reduce_all(legal),
+                [
+                    f"{signatures.DIVERSITY} must be from 0 to 1, received",
+                    tf.boolean_mask(diversity, ~legal),
+                ],
+            ),
+        ]  # fmt: skip
+        with tf.control_dependencies(refused):
+            diversity = tf.identity(diversity)
+        return self._rank(user_id, history_item_ids, exclude_item_ids, diversity)
+
+    def _rank(
+        self,
+        user_id: tf.Tensor,
+        history_item_ids: tf.Tensor,
+        exclude_item_ids: tf.Tensor,
+        diversity: tf.Tensor | None,
+    ) -> dict[str, tf.Tensor]:
         history, excluded = self._query(user_id, history_item_ids, exclude_item_ids)
         buckets = tf.fill(tf.shape(user_id), self._tables.last_bucket)
         contexts = {}
         if self._contexts:
             users = self._user_rows.lookup(user_id)
             contexts = {name: tf.gather(rows, users) for name, rows in self._contexts.items()}
-        return self._answer(self._model.recommend(history, excluded, buckets, self._k, contexts))
+        return self._answer(
+            self._model.recommend(history, excluded, buckets, self._k, contexts, diversity)
+        )
 
     def _retrieve(
         self, user_id: tf.Tensor, history_item_ids: tf.Tensor, exclude_item_ids: tf.Tensor
@@ -140,6 +179,13 @@ class Recommender(tf.Module):
             signatures.ITEM_IDS: tf.gather(self._item_ids, found.rows),
             signatures.SCORES: scores,
         }
+
+
+def _served(function: Callable[..., dict[str, tf.Tensor]], signature: str) -> object:
+    """The function as the signature of that name."""
+    inputs = signatures.INPUTS[signature]
+    specs = [tf.TensorSpec(t.shape, tf.dtypes.as_dtype(t.dtype), t.name) for t in inputs]
+    return tf.function(function, input_signature=specs)
 
 
 def _newest(rows: tf.Tensor, length: int) -> tf.Tensor:
