@@ -25,6 +25,11 @@ class RankingConfig:
     # these and the vectors of each modality.
     attention: Literal["none", "items", "modalities"] = "none"
     attention_dim: int = 16  # units of the network that weighs one item of the history
+    # Whether the query attends to the modalities of each candidate, so that what of a candidate
+    # counts is another one for each user.
+    fusion: Literal["none", "cross_attention"] = "none"
+    fusion_dim: int = 16  # of the vector that it gives
+    fusion_heads: int = 2
     # Bins, from -1 to 1, in which cosines of a candidate to the history are counted, by item
     # vector and by each modality; 0 counts none.
     histogram_bins: int = 0
@@ -83,12 +88,16 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
             faults.append(f"ranking.{name}: must be {rule}, received {value!r}")
 
     for name in (
-        "candidates", "cross_layers", "attention_dim", "experts", "expert_dim", "negatives",
-        "max_examples", "batch_size", "min_steps", "max_epochs", "patience",
+        "candidates", "cross_layers", "attention_dim", "fusion_dim", "fusion_heads", "experts",
+        "expert_dim", "negatives", "max_examples", "batch_size", "min_steps", "max_epochs",
+        "patience",
     ):  # fmt: skip
         demand(getattr(ranking, name) >= 1, name, "at least 1")
     for name in ("dropout", "holdout", "hide_events"):
         demand(0.0 <= getattr(ranking, name) < 1.0, name, "at least 0 and below 1")
+    heads = ranking.fusion_heads
+    whole = heads < 1 or ranking.fusion_dim % heads == 0
+    demand(whole, "fusion_dim", f"a multiple of ranking.fusion_heads ({heads})")
     demand(0.0 <= ranking.diversity <= 1.0, "diversity", "from 0 to 1")
     tasks, weights = ranking.tasks, ranking.task_weights
     distinct = len(set(tasks)) == len(tasks) and all(tasks)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from tfrs_mm.fusion import CrossAttentionFusion, ModalityBatch
 from tfrs_mm.losses import RANKING_LOSSES
 from tfrs_mm.ranking.attention import TargetAttention
 from tfrs_mm.ranking.context import CONTEXT, ContextSpec, context_features
@@ -50,6 +51,9 @@ class RankingModel(tfrs.Model):
         experts: int = 4,
         expert_dim: int = 16,
         context: ContextSpec | None = None,
+        fusion: str = "none",
+        fusion_dim: int = 16,
+        fusion_heads: int = 2,
     ) -> None:
         super().__init__()
         self._hide_events, self._seed = hide_events, seed
@@ -80,6 +84,9 @@ class RankingModel(tfrs.Model):
         num_modalities = tables.modality_vectors.shape[1]
         sources = {"none": 0, "items": 1, "modalities": 1 + num_modalities}[attention]
         self._attention = [TargetAttention(attention_dim) for _ in range(sources)]
+        self._fusion = None
+        if fusion == "cross_attention":
+            self._fusion = CrossAttentionFusion(fusion_dim, fusion_heads)
 
     @property
     def tables(self) -> RankingTables:
@@ -160,7 +167,8 @@ class RankingModel(tfrs.Model):
             for name, embed in self._categories.items()
         ]
         attended = self._attend(inputs[CANDIDATES], inputs[HISTORY])
-        x0 = tf.concat([dense, *embedded, *attended], axis=-1)
+        fused = [] if self._fusion is None else [self._fuse(inputs[QUERY], inputs[CANDIDATES])]
+        x0 = tf.concat([dense, *embedded, *attended, *fused], axis=-1)
         crossed = x0
         for cross in self._cross:
             crossed = cross(x0, crossed)
@@ -205,6 +213,18 @@ class RankingModel(tfrs.Model):
         if CONTEXT not in inputs:
             neutral = self.neutral_context
         return context_features(self._context, inputs, categories, neutral)
+
+    def _fuse(self, queries: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+        """`[batch, k, fusion_dim]`: each candidate's modalities as its query looks at them."""
+        tables, shape = self.tables, tf.shape(candidates)
+        rows = tf.reshape(candidates, [-1])
+        modalities = ModalityBatch(
+            tf.gather(tables.modality_vectors, rows), tf.gather(tables.present, rows)
+        )
+        size = queries.shape[-1]
+        asked = tf.broadcast_to(queries[:, None, :], [shape[0], shape[1], size])
+        fused = self._fusion(modalities, tf.reshape(asked, [-1, size]))
+        return tf.reshape(fused, [shape[0], shape[1], fused.shape[-1]])
 
     def _attend(self, candidates: tf.Tensor, history: tf.Tensor) -> list[tf.Tensor]:
         """What each attention layer says, the one over item vectors first."""

@@ -1,4 +1,6 @@
-"""What is served by request: candidates of further sources, and answers that are varied."""
+"""What is served by request: candidates of further sources, modalities as the query looks at them,
+and answers that are varied.
+"""
 
 import shutil
 
@@ -11,6 +13,7 @@ from tfrs_mm.artefacts import write_json
 from tfrs_mm.commands.export import export_run
 from tfrs_mm.config import load_config
 from tfrs_mm.data.input_pipeline import read_queries
+from tfrs_mm.ranking import build_ranker
 from tfrs_mm.training.run import load_run
 
 USERS = 16
@@ -18,21 +21,23 @@ USERS = 16
 
 @pytest.fixture(scope="module")
 def loaded(run_dir, tmp_path_factory):
-    """The trained run, with few candidates of the two towers and many of others."""
+    """The trained towers, with few candidates of theirs and many of others, and a ranker that
+    thinks little of their order and looks at modalities."""
+    base = load_run(run_dir)
     folder = tmp_path_factory.mktemp("sources") / "run"
     shutil.copytree(run_dir, folder)
     config = load_config(folder / "config.json").with_overrides(
         {
             "ranking.candidates": 6, "export.k": 6, "sources.covisited": 8, "sources.next": 8,
-            "sources.popular": 5, "sources.fresh": 3,
+            "sources.popular": 5, "sources.fresh": 3, "ranking.fusion": "cross_attention",
         }
     )  # fmt: skip
-    write_json(folder / "config.json", config.to_dict())
-    run = load_run(folder)
-    # A ranker that thinks little of the towers' order, so that others' candidates come up.
-    for place, variable in enumerate(run.model.ranker.trainable_variables):
+    ranker = build_ranker(config, base.knowledge.schema, base.model.ranker.tables)
+    for place, variable in enumerate(ranker.trainable_variables):
         variable.assign_add(tf.random.stateless_normal(variable.shape, [place, 1]) * 0.5)
-    return run
+    tf.train.Checkpoint(model=ranker).write(str(folder / "ranking" / "weights"))
+    write_json(folder / "config.json", config.to_dict())
+    return load_run(folder)
 
 
 @pytest.fixture(scope="module")

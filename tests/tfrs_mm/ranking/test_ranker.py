@@ -13,9 +13,11 @@ VARIANTS = {
     "parallel without dense layers": {"structure": "parallel", "hidden": ()},
     "attention": {"attention": "items", "attention_dim": 3},
     "histograms": {"histogram_bins": 4},
+    "fusion": {"fusion": "cross_attention", "fusion_dim": 4},
     "everything": {
         "projection_dim": 0, "cross_layers": 1, "structure": "parallel",
         "attention": "modalities", "attention_dim": 3, "histogram_bins": 4, "loss": "pairwise",
+        "fusion": "cross_attention", "fusion_dim": 3, "fusion_heads": 1,
     },
     "profiles": {"context": ContextSpec(2, 2, "genres")},
     "tasks": {"task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3},
@@ -65,6 +67,31 @@ def test_an_empty_place_changes_no_score_and_no_loss(name):
     np.testing.assert_allclose(
         ranker.compute_loss(inputs), ranker.compute_loss(inputs | without), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_a_score_is_of_its_own_query_and_candidate_alone(name):
+    ranker, inputs = make_variant(name), make_inputs()
+    scores = ranker(inputs).numpy()
+    for query, place in ((0, 0), (0, 1), (1, 0)):
+        alone = {key: column[query : query + 1] for key, column in inputs.items()}
+        for key in ("candidates", "retrieval_scores"):
+            alone[key] = alone[key][:, place : place + 1]
+        np.testing.assert_allclose(ranker(alone), [[scores[query, place]]], atol=1e-5)
+
+
+@pytest.mark.parametrize("name, looks", [("defaults", False), ("fusion", True)])
+def test_fusion_looks_at_the_modalities_of_a_candidate_itself(name, looks):
+    ranker, inputs = make_variant(name), make_inputs()
+    # Without a history there is nothing that a candidate's modalities are compared with.
+    inputs["history"] = tf.zeros_like(inputs["history"])
+    values = ranker.tables.modality_vectors
+    before, kept = ranker(inputs).numpy(), tf.identity(values)
+    values.assign(-kept)
+    change = np.abs(ranker(inputs).numpy() - before)
+    values.assign(kept)
+    # Candidates 3 and 4, and 5; the last place is empty.
+    assert (change > 1e-3).tolist() == [[looks, looks], [looks, False]]
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))

@@ -26,7 +26,8 @@ from tfrs_mm.training.train import train
 VARIANTS = {
     "network, tasks, points, dpp, isotonic": {
         "structure": "parallel", "projection_dim": 0, "attention": "modalities",
-        "attention_dim": 4, "histogram_bins": 5, "tasks": ["view", "purchase"],
+        "attention_dim": 4, "fusion": "cross_attention", "fusion_dim": 4, "histogram_bins": 5,
+        "tasks": ["view", "purchase"],
         "task_balance": "uncertainty", "loss": "pointwise", "diversity": 0.3,
         "diversifier": "dpp", "calibration": "isotonic",
     },
