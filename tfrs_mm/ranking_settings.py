@@ -50,7 +50,12 @@ class RankingConfig:
     task_balance: Literal["fixed", "uncertainty"] = "fixed"
     experts: int = 4  # networks that all tasks share, where there are several tasks
     expert_dim: int = 16
-    negatives: int = 63  # of each positive, drawn from what retrieval returned for it
+    negatives: int = 63  # of each positive
+    # What they are: drawn from what retrieval returned for the positive; or, where the log tells of
+    # any, items that the user was shown within so many hours before and behind it and did not take,
+    # which are the log's negative feedback, such as "impression=-1" in data.events.
+    negatives_from: Literal["retrieval", "exposures"] = "retrieval"
+    exposure_hours: float = 1.0
     max_examples: int = 20_000  # the newest positives of the training range
     batch_size: int = 128
     learning_rate: float = 0.0005
@@ -105,6 +110,7 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
     demand(len(weights) in (0, len(tasks)), "task_weights", f"one for each task ({len(tasks)})")
     legal = all(0.0 < weight < math.inf for weight in weights)
     demand(legal, "task_weights", "above 0 and finite")
+    demand(0.0 < ranking.exposure_hours < math.inf, "exposure_hours", "above 0 and finite")
     bins = ranking.histogram_bins
     demand(bins == 0 or bins >= 2, "histogram_bins", "0, or at least 2 for the ends -1 and 1")
     demand(0.0 < ranking.learning_rate < math.inf, "learning_rate", "above 0")

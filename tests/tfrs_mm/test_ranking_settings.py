@@ -21,6 +21,7 @@ def test_the_defaults_make_sense():
         ),
         ({"tasks": ["a"], "task_weights": [0.0]}, "ranking.task_weights: must be above 0"),
         ({"fusion_dim": 5}, "ranking.fusion_dim: must be a multiple of ranking.fusion_heads (2)"),
+        ({"exposure_hours": 0.0}, "ranking.exposure_hours: must be above 0 and finite"),
         ({"experts": 0}, "ranking.experts: must be at least 1"),
         ({"learning_rate": 0.0}, "ranking.learning_rate: must be above 0"),
         ({"hide_events": 1.0}, "ranking.hide_events: must be at least 0 and below 1"),

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.data.examples import HISTORY_EVENT, IS_TARGET
+from tfrs_mm.data.exposures import read_exposures
+from tfrs_mm.data.input_pipeline import BEHAVIOUR_DIR
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
@@ -92,8 +94,8 @@ def train_ranking(
         work_dir: of checkpoints and TensorBoard curves; a fit interrupted there is gone on with.
 
     Raises:
-        UserError: no positive has a history to rank for, none was returned by retrieval, or a task
-            is no kind of event or has no positive.
+        UserError: no positive has a history to rank for, none was returned by retrieval, a task
+            is no kind of event or has no positive, or the data knows no exposures.
     """
     settings, seed, schema = config.ranking, config.training.seed, knowledge.schema
     spec = context_spec(config, schema)
@@ -110,6 +112,9 @@ def train_ranking(
         )
     of_towers = min(settings.candidates, knowledge.schema.num_items)
     sources = make_sources(knowledge, config, tables)
+    exposures = None
+    if settings.negatives_from == "exposures":
+        exposures = read_exposures(knowledge.data_dir / BEHAVIOUR_DIR, knowledge.users)
     examples = mine_examples(
         TwoStage(query_model, index, None, of_towers, sources),
         windows,
@@ -120,12 +125,20 @@ def train_ranking(
         batch_size=config.training.evaluation_batch,
         half_life_days=knowledge.config.data.transition_half_life_days,
         seed=seed,
+        exposures=exposures,
+        exposure_hours=settings.exposure_hours,
     )
     if not len(examples):
         raise UserError(
             f"retrieval returned none of the ranker's positives among {settings.candidates} "
             "candidates, so there is nothing to rank. Raise `ranking.candidates`, or train "
             "retrieval for longer."
+        )
+    if exposures is not None and not examples.shown.any():
+        raise UserError(
+            f"none of the ranker's {len(examples)} positives has anything that its user was shown "
+            f"within {settings.exposure_hours} hours of it and did not take. Raise "
+            '`ranking.exposure_hours`, or set `ranking.negatives_from` to "retrieval".'
         )
     labels = task_labels(examples.event, rows, settings.tasks)
     ranker = build_ranker(config, schema, tables, spec)
