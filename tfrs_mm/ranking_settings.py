@@ -48,6 +48,12 @@ class RankingConfig:
     task_weights: tuple[float, ...] = ()
     # How the losses of tasks are weighed: by the weights above, or by uncertainty, which is learnt.
     task_balance: Literal["fixed", "uncertainty"] = "fixed"
+    # Whether one head more predicts the rating or the duration of an event, see data.values, from
+    # the positives that have one. Its weight is that of its squared error beside the loss, unless
+    # task_balance is "uncertainty", and in the score that candidates are ordered by: how many
+    # log-odds one standard deviation of the value is worth.
+    value_head: bool = False
+    value_weight: float = 0.3
     experts: int = 4  # networks that all tasks share, where there are several tasks
     expert_dim: int = 16
     negatives: int = 63  # of each positive
@@ -111,6 +117,7 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
     legal = all(0.0 < weight < math.inf for weight in weights)
     demand(legal, "task_weights", "above 0 and finite")
     demand(0.0 < ranking.exposure_hours < math.inf, "exposure_hours", "above 0 and finite")
+    demand(0.0 < ranking.value_weight < math.inf, "value_weight", "above 0 and finite")
     bins = ranking.histogram_bins
     demand(bins == 0 or bins >= 2, "histogram_bins", "0, or at least 2 for the ends -1 and 1")
     demand(0.0 < ranking.learning_rate < math.inf, "learning_rate", "above 0")

@@ -54,6 +54,9 @@ def illegal_values(config: "Config") -> list[str]:
         size = getattr(config.sources, field.name)
         demand(size >= 0, f"sources.{field.name}", "0 or more", size)
     faults += ranking_faults(ranking)
+    head = ranking.value_head
+    known = not head or config.data.values != "none"
+    demand(known, "ranking.value_head", "false where data.values is 'none'", head)
     demand(config.encoders.threads >= 0, "encoders.threads", "0 or more", config.encoders.threads)
     faults += _encoder_faults(config.encoders)
     scale = config.fusion.content_scale

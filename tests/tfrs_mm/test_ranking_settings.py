@@ -22,6 +22,8 @@ def test_the_defaults_make_sense():
         ({"tasks": ["a"], "task_weights": [0.0]}, "ranking.task_weights: must be above 0"),
         ({"fusion_dim": 5}, "ranking.fusion_dim: must be a multiple of ranking.fusion_heads (2)"),
         ({"exposure_hours": 0.0}, "ranking.exposure_hours: must be above 0 and finite"),
+        ({"value_weight": 0.0}, "ranking.value_weight: must be above 0 and finite"),
+        ({"value_head": True}, "ranking.value_head: must be false where data.values is 'none'"),
         ({"experts": 0}, "ranking.experts: must be at least 1"),
         ({"learning_rate": 0.0}, "ranking.learning_rate: must be above 0"),
         ({"hide_events": 1.0}, "ranking.hide_events: must be at least 0 and below 1"),

@@ -57,6 +57,7 @@ def build_ranker(
         fusion=settings.fusion,
         fusion_dim=settings.fusion_dim,
         fusion_heads=settings.fusion_heads,
+        value_weight=settings.value_weight if settings.value_head else 0.0,
     )
     model(
         {

@@ -27,6 +27,7 @@ from tfrs_mm.ranking.ranker import (
     OWN_EVENT,
     QUERY,
     RETRIEVAL_SCORES,
+    VALUES,
 )
 from tfrs_mm.retrieval import QueryModel
 from tfrs_mm.training.context import context_spec, contexts_at
@@ -37,6 +38,7 @@ from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
 from tfrs_mm.training.sources import make_sources
 from tfrs_mm.training.tasks import task_labels, task_rows
 from tfrs_mm.training.validation import ranking_function, validation_of
+from tfrs_mm.training.values import values_at
 
 _ADAPT_EXAMPLES = 512
 
@@ -95,7 +97,7 @@ def train_ranking(
 
     Raises:
         UserError: no positive has a history to rank for, none was returned by retrieval, a task
-            is no kind of event or has no positive, or the data knows no exposures.
+            is no kind of event or has no positive, or the data knows no exposures or values.
     """
     settings, seed, schema = config.ranking, config.training.seed, knowledge.schema
     spec = context_spec(config, schema)
@@ -144,6 +146,8 @@ def train_ranking(
     ranker = build_ranker(config, schema, tables, spec)
     contexts = contexts_at(windows, examples.places, spec, schema)
     inputs = _inputs(examples) | contexts | ({LABELS: labels} if labels.size else {})
+    if settings.value_head:
+        inputs[VALUES] = values_at(windows, examples.places, config.data.values)
     ranker.adapt(_sampled_features(ranker, inputs, seed))
     if settings.loss == "pointwise":
         ranker.start_level(*_level(examples, labels))

@@ -22,7 +22,7 @@ USERS = 16
 @pytest.fixture(scope="module")
 def loaded(run_dir, tmp_path_factory):
     """The trained towers, with few candidates of theirs and many of others, and a ranker that
-    thinks little of their order and looks at modalities."""
+    thinks little of their order, looks at modalities and counts ratings."""
     base = load_run(run_dir)
     folder = tmp_path_factory.mktemp("sources") / "run"
     shutil.copytree(run_dir, folder)
@@ -30,11 +30,12 @@ def loaded(run_dir, tmp_path_factory):
         {
             "ranking.candidates": 6, "export.k": 6, "sources.covisited": 8, "sources.next": 8,
             "sources.popular": 5, "sources.fresh": 3, "ranking.fusion": "cross_attention",
+            "ranking.value_head": True, "data.values": "rating",
         }
     )  # fmt: skip
     ranker = build_ranker(config, base.knowledge.schema, base.model.ranker.tables)
     for place, variable in enumerate(ranker.trainable_variables):
-        variable.assign_add(tf.random.stateless_normal(variable.shape, [place, 1]) * 0.5)
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [place, 1]) * 0.3)
     tf.train.Checkpoint(model=ranker).write(str(folder / "ranking" / "weights"))
     write_json(folder / "config.json", config.to_dict())
     return load_run(folder)
@@ -90,7 +91,7 @@ def test_candidates_of_all_sources_are_served_as_the_model_ranks_them(served, lo
     assert any(set(best) - set(near) for best, near in zip(rows, by_towers, strict=True))
     found = ask_served(served, loaded, users)
     assert found[0] == ids
-    np.testing.assert_allclose(found[1], scores, rtol=1e-5)
+    np.testing.assert_allclose(found[1], scores, rtol=1e-5, atol=1e-4)
 
 
 def test_each_list_of_a_request_is_as_varied_as_it_asks(served, loaded, users):
@@ -99,7 +100,7 @@ def test_each_list_of_a_request_is_as_varied_as_it_asks(served, loaded, users):
     ids, scores, *_ = ask_model(loaded, users, tf.constant(diversity))
     found = ask_served(served, loaded, users, diversity)
     assert found[0] == ids
-    np.testing.assert_allclose(found[1], scores, rtol=1e-5)
+    np.testing.assert_allclose(found[1], scores, rtol=1e-5, atol=1e-4)
     plain = ask_served(served, loaded, users)
     assert found[0][::3] == plain[0][::3] and found[0] != plain[0]
     np.testing.assert_array_equal(found[1][::3], plain[1][::3])

@@ -34,7 +34,7 @@ VARIANTS = {
         "tasks": ["view", "purchase"],
         "task_balance": "uncertainty", "loss": "pointwise", "diversity": 0.3,
         "diversifier": "dpp", "calibration": "isotonic", "negatives_from": "exposures",
-        "exposure_hours": 0.01,
+        "exposure_hours": 0.01, "value_head": True,
     },
 }  # fmt: skip
 
@@ -62,12 +62,16 @@ def base(run_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Run
 
 
 def windows_of(base):
-    """Every third event is a purchase."""
+    """Every third event is a purchase, and two of three have a rating."""
     windows = read_windows(base.knowledge.data_dir, base.knowledge.schema)
     events = np.broadcast_to(
         np.arange(windows["history/event"].shape[1]) % 3 // 2 + 1, windows["history/event"].shape
     )
-    return windows | {"history/event": events}
+    return windows | {
+        "history/event": events,
+        "history/value": (windows["history/item"] % 5).astype(np.float32),
+        "history/value_present": (events == 1).astype(np.int64),
+    }
 
 
 def answers(model, queries):
@@ -81,7 +85,8 @@ def answers(model, queries):
 def test_a_variant_trains_reloads_and_answers_the_same(name, base, run_dir, tmp_path):
     knowledge, query_model = base.knowledge, base.model.query_model
     settings = {"max_epochs": 1, "learning_rate": 0.01, "max_examples": 128} | VARIANTS[name]
-    config = base.config.with_overrides({f"ranking.{key}": v for key, v in settings.items()})
+    settings = {f"ranking.{key}": value for key, value in settings.items()}
+    config = base.config.with_overrides(settings | {"data.values": "rating"})
     tables = make_ranking_tables(knowledge, base.item_vectors, base.modality_values)
     stage = train_ranking(
         knowledge, config, query_model, tables, windows_of(base), tmp_path / "work"
