@@ -31,7 +31,7 @@ BEHAVIOUR_DIR, EVENTS_DIR, DESCRIPTION = "behaviour", "events", "store.json"
 # Settings that decide what an event is read as; all others may change from run to run.
 _READING = (
     "interaction_columns", "item_columns", "time_unit", "min_time", "max_time", "events",
-    "min_rating", "min_play_seconds", "category_separator", "shards",
+    "min_rating", "min_play_seconds", "values", "category_separator", "shards",
 )  # fmt: skip
 _ROWS_OF_A_BATCH = 2**16
 

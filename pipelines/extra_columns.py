@@ -4,7 +4,13 @@ import numpy as np
 
 from pipelines.profiles import Profiles
 from pipelines.sorted_timelines import Timelines
-from tfrs_mm.data.optional_features import HISTORY_SESSION, HOUR, WEEKDAY
+from tfrs_mm.data.optional_features import (
+    HISTORY_SESSION,
+    HISTORY_VALUE,
+    HISTORY_VALUE_PRESENT,
+    HOUR,
+    WEEKDAY,
+)
 from tfrs_mm.data.time_features import hours_of, weekdays_of
 from tfrs_mm.schema import UNKNOWN_ROW
 
@@ -35,9 +41,14 @@ class ExtraColumns:
 
     def history(self, events: np.ndarray) -> dict[str, np.ndarray]:
         """`[n]` columns of the events at these places."""
-        if self._timelines.sessions is None:
-            return {}
-        return {HISTORY_SESSION: self._timelines.sessions[events]}
+        columns = {}
+        if self._timelines.sessions is not None:
+            columns[HISTORY_SESSION] = self._timelines.sessions[events]
+        if self._timelines.values is not None:
+            values = self._timelines.values[events]
+            columns[HISTORY_VALUE] = np.nan_to_num(values)
+            columns[HISTORY_VALUE_PRESENT] = (~np.isnan(values)).astype(np.int64)
+        return columns
 
     def asked(self, events: np.ndarray) -> dict[str, np.ndarray]:
         """`[n]` or `[n, width]` columns of the moments when these events are asked for."""

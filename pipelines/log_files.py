@@ -10,6 +10,7 @@ from tfrs_mm.errors import UserError
 USER_ID, ITEM_ID, EVENT, TIMESTAMP, ORDER = "user_id", "item_id", "event", "timestamp", "order"
 RATING, DURATION = "rating", "duration"
 REQUIRED = (USER_ID, ITEM_ID, TIMESTAMP)
+_OFF = {"values": '"none"'}  # of settings that are not switched off by 0
 
 
 def find_files(folder: InputFolder, settings: DataConfig) -> list[InputFile]:
@@ -36,7 +37,7 @@ def find_files(folder: InputFolder, settings: DataConfig) -> list[InputFile]:
             raise UserError(
                 f"`data.{asked[column]}` is {getattr(settings, asked[column])}, but no file that "
                 f"matches {pattern!r} has a column {column!r}. Name it in "
-                "`data.interaction_columns`, or give 0."
+                f"`data.interaction_columns`, or give {_OFF.get(asked[column], '0')}."
             )
     return files
 
@@ -44,7 +45,10 @@ def find_files(folder: InputFolder, settings: DataConfig) -> list[InputFile]:
 def asked_columns(settings: DataConfig) -> dict[str, str]:
     """Columns that are read where a setting asks for them, with the name of that."""
     asked = {RATING: "min_rating", DURATION: "min_play_seconds"}
-    return {column: name for column, name in asked.items() if getattr(settings, name)}
+    found = {column: name for column, name in asked.items() if getattr(settings, name)}
+    if settings.values != "none":
+        found.setdefault(settings.values, "values")
+    return found
 
 
 def log_columns(file: InputFile, settings: DataConfig, wanted: Sequence[str] = ()) -> list[str]:

@@ -17,6 +17,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipelines.event_kinds import ANY_KIND, KindRules, read_kinds
 from pipelines.event_times import ANY_TIME, TimeRules, read_times
+from pipelines.event_values import read_values
 from pipelines.id_faults import id_faults
 from pipelines.job_progress import JobProgress
 from pipelines.log_files import (
@@ -45,6 +46,7 @@ from tfrs_mm.schema import UNKNOWN_ROW
 # Columns of a checked batch, besides `user_id` and `event`.
 ITEM, TIME, UNTIMED, POSITION = "item", "time", "untimed", "position"
 NEGATIVE = "negative"
+VALUE = "value"  # only where data.values asks for it
 
 NAMESPACE = "behaviour"
 READ, REJECTED, WITHOUT_TIME = "events read", "events rejected", "events without time"
@@ -144,15 +146,17 @@ class EventRules(NamedTuple):
     Attributes:
         times: how timestamps are read.
         kinds: which kinds of events there are.
+        values: the column that values are read from; "none" for none.
     """
 
     times: TimeRules
     kinds: KindRules
+    values: str
 
     @classmethod
     def of(cls, settings: DataConfig) -> "EventRules":
         """Those of a configuration."""
-        return cls(TimeRules.of(settings), KindRules.of(settings))
+        return cls(TimeRules.of(settings), KindRules.of(settings), settings.values)
 
 
 def check_events(
@@ -162,6 +166,7 @@ def check_events(
     name: str,
     time_rules: TimeRules = ANY_TIME,
     kind_rules: KindRules = ANY_KIND,
+    values: str = "none",
 ) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
     """The events that can be used, and a reject for each other row.
 
@@ -172,11 +177,12 @@ def check_events(
         name: of the file, said in the rejects.
         time_rules: how timestamps are read.
         kind_rules: which kinds of events there are.
+        values: the column that values are read from; "none" for none.
 
     Returns:
         A batch of `user_id`, `event` (strings), `item` (int64 row), `time` (float64; of a row
         without timestamp its `order`, else 0), `untimed` (bool), `position` (int64, in the whole
-        input) and `negative` (bool).
+        input) and `negative` (bool), and where values are read `value` (float32, NaN for none).
     """
     columns = {column: batch.column(column) for column in batch.schema.names}
     item_rows = items.rows_of(columns[ITEM_ID])
@@ -184,6 +190,10 @@ def check_events(
     kinds, negative, kind_faults = read_kinds(
         *(columns.get(name) for name in (EVENT, RATING, DURATION)), batch.num_rows, kind_rules
     )
+    read, value_faults = {}, []
+    if values != "none":
+        found, value_faults = read_values(columns.get(values), batch.num_rows, values)
+        read = {VALUE: pa.array(found, pa.float32())}
     event_faults = (
         id_faults(EVENT, columns[EVENT])[1:] if EVENT in columns else []
     )  # it may be empty
@@ -194,6 +204,7 @@ def check_events(
         *event_faults,
         *time_faults,
         *kind_faults,
+        *value_faults,
         ("item_id is not in the catalogue", item_rows == UNKNOWN_ROW),
     ]
     fault = np.full(batch.num_rows, -1)
@@ -209,8 +220,9 @@ def check_events(
             pa.array(untimed),
             pc.add(columns[ROW_NUMBER], place * ROWS_OF_A_FILE),
             pa.array(negative),
+            *read.values(),
         ],
-        [USER_ID, EVENT, ITEM, TIME, UNTIMED, POSITION, NEGATIVE],
+        [USER_ID, EVENT, ITEM, TIME, UNTIMED, POSITION, NEGATIVE, *read],
     )
     bad = np.flatnonzero(fault >= 0)
     rejects = []

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.duplicates import Pairs, duplicates_of
-from pipelines.records import EVENT, ITEM, NEGATIVE, POSITION, TIME, UNTIMED, USER_ID
+from pipelines.records import EVENT, ITEM, NEGATIVE, POSITION, TIME, UNTIMED, USER_ID, VALUE
 from pipelines.sessions import sessions_of
 from pipelines.user_log import EventColumns, UserLog, user_log
 from tfrs_mm.config import DataConfig
@@ -39,6 +39,7 @@ class Timelines:
         near_duplicates: likewise.
         sessions: `[events]` int64, from 1 on for each user; None where none are told apart.
         log: all that the users did; None where nobody asks.
+        values: `[events]` float32, NaN where an event says nothing; None where none are read.
     """
 
     user_ids: list[str]
@@ -54,6 +55,7 @@ class Timelines:
     near_duplicates: int = 0
     sessions: np.ndarray | None = None
     log: UserLog | None = None
+    values: np.ndarray | None = None
 
     @property
     def owners(self) -> np.ndarray:
@@ -82,7 +84,7 @@ class Timelines:
         )
 
 
-_EVENT_COLUMNS = ("items", "times", "positions", "events", "sessions")
+_EVENT_COLUMNS = ("items", "times", "positions", "events", "sessions", "values")
 
 
 def sort_timelines(
@@ -118,6 +120,9 @@ def sort_timelines(
         columns = (column[once] for column in (users, items, times, positions, events))
         in_log = (np.cumsum(once) - 1)[kept]
         log = user_log(EventColumns(*columns), negative, user_ids, in_log, not settings.profiles)
+    values = None
+    if VALUE in table.schema.names:
+        values = table.column(VALUE).to_numpy()[order][kept]
     counts = np.bincount(users[kept], minlength=len(user_ids))
     ends = np.cumsum(counts)
     return Timelines(
@@ -135,6 +140,7 @@ def sort_timelines(
         near_duplicates=int(near.sum()),
         sessions=None if sessions is None else sessions[kept],
         log=log,
+        values=values,
     )
 
 

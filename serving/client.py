@@ -14,7 +14,7 @@ from serving.in_process import LoadedModel
 from serving.tensors import DTYPES, DeclaredTensor
 from serving.transports import ClientError, connect
 from tfrs_mm import signatures
-from tfrs_mm.signatures import RECOMMEND, RETRIEVE, SIMILAR_ITEMS
+from tfrs_mm.signatures import RECOMMEND, RECOMMEND_DIVERSIFIED, RETRIEVE, SIMILAR_ITEMS
 
 __all__ = ["ClientError", "Query", "Recommendation", "RecommenderClient"]
 
@@ -45,6 +45,8 @@ class Query:
             empty for none. A model that reads neither times nor kinds of events refuses both.
         kinds: of the event of each item of the history, an empty string where that is unknown;
             empty for none.
+        diversity: from 0, the best scores, to 1: how much the answer's variety counts; None for
+            what the model was exported with.
     """
 
     user_id: str = ""
@@ -52,6 +54,7 @@ class Query:
     exclude: Sequence[str] = ()
     times: Sequence[int | None] = ()
     kinds: Sequence[str] = ()
+    diversity: float | None = None
 
 
 class RecommenderClient:
@@ -96,6 +99,7 @@ class RecommenderClient:
         signature: str = RECOMMEND,
         times: Sequence[int | None] = (),
         kinds: Sequence[str] = (),
+        diversity: float | None = None,
     ) -> list[Recommendation]:
         """Items for one user, best first.
 
@@ -108,11 +112,13 @@ class RecommenderClient:
             signature: of the model.
             times: of the history, see `Query`.
             kinds: of the history, see `Query`.
+            diversity: from 0, the best scores, to 1: how much the answer's variety counts; None
+                for what the model was exported with.
 
         Raises:
             ClientError: an argument makes no sense, or the server cannot be reached or refuses.
         """
-        query = Query(user_id, history, exclude, times, kinds)
+        query = Query(user_id, history, exclude, times, kinds, diversity)
         return self.recommend_many([query], k=k, version=version, signature=signature)[0]
 
     def recommend_many(
@@ -122,16 +128,28 @@ class RecommenderClient:
         version: int | None = None,
         signature: str = RECOMMEND,
     ) -> list[list[Recommendation]]:
-        """Items for several users in one request; short histories are filled up with empty ids."""
+        """Items for several users in one request; short histories are filled up with empty ids.
+
+        A diversity is given for all of them or for none.
+        """
         inputs = {
             signatures.USER_ID: _id_column([query.user_id for query in queries], "user_id"),
             signatures.HISTORY_ITEM_IDS: _id_table([query.history for query in queries], "history"),
             signatures.EXCLUDE_ITEM_IDS: _id_table([query.exclude for query in queries], "exclude"),
         }
-        if any(len(query.times) or len(query.kinds) for query in queries):
+        of_events = any(len(query.times) or len(query.kinds) for query in queries)
+        diversified = any(query.diversity is not None for query in queries)
+        if of_events and diversified:
+            raise ClientError(
+                "no signature takes both diversity and times or kinds. Ask for one of them."
+            )
+        if of_events:
             signature = signatures.EVENT_SIGNATURES.get(signature, signature)
             histories = inputs[signatures.HISTORY_ITEM_IDS]
             inputs |= _of_events(queries, histories.shape[1])
+        if diversified:
+            inputs[signatures.DIVERSITY] = _diversities([query.diversity for query in queries])
+            signature = RECOMMEND_DIVERSIFIED if signature == RECOMMEND else signature
         return self._ask(signature, inputs, len(queries), k, version)
 
     def retrieve(
@@ -222,6 +240,18 @@ def _of_events(queries: Sequence[Query], width: int) -> dict[str, np.ndarray]:
         signatures.HISTORY_TIMES: times,
         signatures.HISTORY_KINDS: _id_table(kinds, "kinds"),
     }
+
+
+def _diversities(values: Sequence[float | None]) -> np.ndarray:
+    """As float32 `[batch]`."""
+    if any(value is None for value in values):
+        raise ClientError(
+            "diversity must be given for all queries of one request or for none. Ask twice."
+        )
+    for value in values:
+        if not 0 <= value <= 1:
+            raise ClientError(f"diversity must be from 0 to 1, received {value}.")
+    return np.array(values, np.float32)
 
 
 def _id_column(ids: Sequence[str], argument: str) -> np.ndarray:

@@ -41,6 +41,10 @@ class DataConfig:
     # broken off speaks against the item, whatever its kind. An empty duration says nothing; 0 is
     # off.
     min_play_seconds: float = 0.0
+    # What records hold of each event besides its kind, `history/value`, which the ranker's value
+    # head learns from: the rating, or the duration in seconds, of the user's first event with the
+    # item.
+    values: Literal["none", "rating", "duration"] = "none"
     # Events of the same user, item and kind that lie this near to the one before are told as
     # duplicates; with 0 those at the same time alone.
     near_duplicate_seconds: float = 0.0

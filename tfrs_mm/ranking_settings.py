@@ -25,6 +25,11 @@ class RankingConfig:
     # these and the vectors of each modality.
     attention: Literal["none", "items", "modalities"] = "none"
     attention_dim: int = 16  # units of the network that weighs one item of the history
+    # Whether the query attends to the modalities of each candidate, so that what of a candidate
+    # counts is another one for each user.
+    fusion: Literal["none", "cross_attention"] = "none"
+    fusion_dim: int = 16  # of the vector that it gives
+    fusion_heads: int = 2
     # Bins, from -1 to 1, in which cosines of a candidate to the history are counted, by item
     # vector and by each modality; 0 counts none.
     histogram_bins: int = 0
@@ -43,9 +48,20 @@ class RankingConfig:
     task_weights: tuple[float, ...] = ()
     # How the losses of tasks are weighed: by the weights above, or by uncertainty, which is learnt.
     task_balance: Literal["fixed", "uncertainty"] = "fixed"
+    # Whether one head more predicts the rating or the duration of an event, see data.values, from
+    # the positives that have one. Its weight is that of its squared error beside the loss, unless
+    # task_balance is "uncertainty", and in the score that candidates are ordered by: how many
+    # log-odds one standard deviation of the value is worth.
+    value_head: bool = False
+    value_weight: float = 0.3
     experts: int = 4  # networks that all tasks share, where there are several tasks
     expert_dim: int = 16
-    negatives: int = 63  # of each positive, drawn from what retrieval returned for it
+    negatives: int = 63  # of each positive
+    # What they are: drawn from what retrieval returned for the positive; or, where the log tells of
+    # any, items that the user was shown within so many hours before and behind it and did not take,
+    # which are the log's negative feedback, such as "impression=-1" in data.events.
+    negatives_from: Literal["retrieval", "exposures"] = "retrieval"
+    exposure_hours: float = 1.0
     max_examples: int = 20_000  # the newest positives of the training range
     batch_size: int = 128
     learning_rate: float = 0.0005
@@ -83,12 +99,16 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
             faults.append(f"ranking.{name}: must be {rule}, received {value!r}")
 
     for name in (
-        "candidates", "cross_layers", "attention_dim", "experts", "expert_dim", "negatives",
-        "max_examples", "batch_size", "min_steps", "max_epochs", "patience",
+        "candidates", "cross_layers", "attention_dim", "fusion_dim", "fusion_heads", "experts",
+        "expert_dim", "negatives", "max_examples", "batch_size", "min_steps", "max_epochs",
+        "patience",
     ):  # fmt: skip
         demand(getattr(ranking, name) >= 1, name, "at least 1")
     for name in ("dropout", "holdout", "hide_events"):
         demand(0.0 <= getattr(ranking, name) < 1.0, name, "at least 0 and below 1")
+    heads = ranking.fusion_heads
+    whole = heads < 1 or ranking.fusion_dim % heads == 0
+    demand(whole, "fusion_dim", f"a multiple of ranking.fusion_heads ({heads})")
     demand(0.0 <= ranking.diversity <= 1.0, "diversity", "from 0 to 1")
     tasks, weights = ranking.tasks, ranking.task_weights
     distinct = len(set(tasks)) == len(tasks) and all(tasks)
@@ -96,6 +116,8 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
     demand(len(weights) in (0, len(tasks)), "task_weights", f"one for each task ({len(tasks)})")
     legal = all(0.0 < weight < math.inf for weight in weights)
     demand(legal, "task_weights", "above 0 and finite")
+    demand(0.0 < ranking.exposure_hours < math.inf, "exposure_hours", "above 0 and finite")
+    demand(0.0 < ranking.value_weight < math.inf, "value_weight", "above 0 and finite")
     bins = ranking.histogram_bins
     demand(bins == 0 or bins >= 2, "histogram_bins", "0, or at least 2 for the ends -1 and 1")
     demand(0.0 < ranking.learning_rate < math.inf, "learning_rate", "above 0")

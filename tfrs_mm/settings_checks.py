@@ -74,6 +74,9 @@ def illegal_values(config: "Config") -> list[str]:
         demand(size >= 0, f"sources.{field.name}", "0 or more", size)
     faults += _linear_faults(config)
     faults += ranking_faults(ranking)
+    head = ranking.value_head
+    known = not head or config.data.values != "none"
+    demand(known, "ranking.value_head", "false where data.values is 'none'", head)
     demand(config.encoders.threads >= 0, "encoders.threads", "0 or more", config.encoders.threads)
     faults += _encoder_faults(config.encoders)
     scale = config.fusion.content_scale

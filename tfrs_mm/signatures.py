@@ -9,6 +9,9 @@ strings and scores are the smallest finite float32 (JSON has no infinity).
 import dataclasses
 
 RECOMMEND = "recommend"
+# `recommend` with a diversity for each answer; a signature of its own, since TF Serving knows no
+# inputs that may be left out.
+RECOMMEND_DIVERSIFIED = "recommend_diversified"
 RETRIEVE = "retrieve"
 SIMILAR_ITEMS = "similar_items"
 # As the two above, with what is known of the events of the history; only a model that reads times
@@ -22,6 +25,7 @@ HISTORY_ITEM_IDS = "history_item_ids"
 EXCLUDE_ITEM_IDS = "exclude_item_ids"
 HISTORY_TIMES = "history_times"  # seconds
 HISTORY_KINDS = "history_kinds"
+DIVERSITY = "diversity"  # from 0, the best scores, to 1; another number is refused
 ITEM_ID = "item_id"
 ITEM_IDS = "item_ids"
 SCORES = "scores"
@@ -53,6 +57,7 @@ EVENT_INPUTS = (
 EVENT_SIGNATURES = {RECOMMEND: RECOMMEND_EVENTS, RETRIEVE: RETRIEVE_EVENTS}
 INPUTS = {
     RECOMMEND: QUERY_INPUTS,
+    RECOMMEND_DIVERSIFIED: (*QUERY_INPUTS, TensorSpec(DIVERSITY, "float32", (None,))),
     RETRIEVE: QUERY_INPUTS,
     SIMILAR_ITEMS: (TensorSpec(ITEM_ID, "string", (None,)),),
 }

@@ -2,7 +2,7 @@
 
 The catalogue is ü1, b, c, d with scores 4, 3, 2, 1 (times ten in version 2). `recommend` gives the
 three best that are neither in the history nor excluded; empty places hold "" and the smallest
-float.
+float. `recommend_diversified` takes the diversity off the scores.
 """
 
 import pathlib
@@ -50,6 +50,18 @@ class ToyRecommender(tf.Module):
         same = self._items[tf.newaxis, :, tf.newaxis] == unwanted[:, tf.newaxis, :]
         return self._best(tf.reduce_any(same, axis=-1))
 
+    @tf.function(
+        input_signature=[
+            _named(STRING_COLUMN, "user_id"),
+            _named(STRING_TABLE, "history_item_ids"),
+            _named(STRING_TABLE, "exclude_item_ids"),
+            _named(tf.TensorSpec([None], tf.float32), "diversity"),
+        ]
+    )
+    def recommend_diversified(self, user_id, history_item_ids, exclude_item_ids, diversity):
+        answer = self.recommend(user_id, history_item_ids, exclude_item_ids)
+        return answer | {"scores": answer["scores"] - diversity[:, tf.newaxis]}
+
     @tf.function(input_signature=[_named(STRING_COLUMN, "item_id")])
     def similar_items(self, item_id):
         return self._best(self._items[tf.newaxis, :] == item_id[:, tf.newaxis])
@@ -86,6 +98,7 @@ def toy_model_dir(tmp_path_factory) -> pathlib.Path:
         signatures = {
             "serving_default": toy.recommend,
             "recommend": toy.recommend,
+            "recommend_diversified": toy.recommend_diversified,
             "retrieve": toy.recommend,
             "similar_items": toy.similar_items,
             "reverse": toy.reverse,

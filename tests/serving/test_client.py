@@ -52,6 +52,25 @@ def test_recommend_gives_ids_and_scores_best_first(client):
     assert client.retrieve(exclude=["b"]) == expected
 
 
+def test_a_diversity_is_asked_for_by_query(client):
+    assert client.recommend("u", k=1, diversity=0.25) == [Recommendation("ü1", 39.75)]
+    assert client.recommend("u", k=1, diversity=0.0) == [Recommendation("ü1", 40.0)]
+    queries = [Query(diversity=1), Query(history=["ü1"], diversity=0.5)]
+    best = [row[0].score for row in client.recommend_many(queries)]
+    assert best == [39.0, 29.5]
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_diversity_that_is_no_share_is_refused(client, value):
+    with pytest.raises(ClientError, match=f"diversity must be from 0 to 1, received {value}"):
+        client.recommend("u", diversity=value)
+
+
+def test_one_request_has_a_diversity_for_all_or_for_none(client):
+    with pytest.raises(ClientError, match="for all queries of one request or for none"):
+        client.recommend_many([Query(diversity=0.5), Query()])
+
+
 def test_empty_places_are_dropped(client):
     assert client.recommend(history=["ü1", "b"], exclude=["c"], version=1) == [
         Recommendation("d", 1.0)

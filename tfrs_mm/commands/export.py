@@ -16,11 +16,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "both stages, the index, the\n"
         "vocabularies and the known users' histories, "
         "with the signatures serving_default (= recommend),\n"
-        "retrieve and similar_items; and where the user tower reads times or kinds of events, "
-        "recommend_events\n"
-        "and retrieve_events. --index exact loads in stock TF Serving; "
-        "--index scann needs a server\n"
-        "with ScaNN's operations.\n\n"
+        "recommend_diversified, retrieve and similar_items; and where the user tower reads times\n"
+        "or kinds of events, recommend_events and retrieve_events. --index exact loads in stock\n"
+        "TF Serving; --index scann needs a server with ScaNN's operations.\n\n"
         "Example: tfrs-mm export --run runs/films --output models/films",
     )
     parser.add_argument("--run", required=True, type=pathlib.Path, metavar="RUN", dest="run_dir")

@@ -38,14 +38,27 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--stage", choices=["retrieval", "ranking"], default="ranking", help="ranking is both"
     )
+    parser.add_argument(
+        "--diversity", type=float, default=None, metavar="X",
+        help="from 0, the best scores, to 1: how much the list's variety counts "
+        "(default: ranking.diversity of the export)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from serving.client import RecommenderClient
+    from tfrs_mm.errors import UserError
 
     times = _seconds(arguments.times)
+    options = {}
+    if arguments.diversity is not None:
+        if arguments.stage == "retrieval":
+            raise UserError(
+                "--diversity varies what both stages recommend. Leave out --stage retrieval."
+            )
+        options["diversity"] = arguments.diversity
     if arguments.url is not None:
         client = RecommenderClient(arguments.url, arguments.model_name)
     else:
@@ -59,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             k=arguments.k,
             times=times,
             kinds=_ids(arguments.kinds),
+            **options,
         )
     for rank, item in enumerate(answer, start=1):
         print(f"{rank}\t{item.item_id}\t{item.score:.6f}")

@@ -120,8 +120,8 @@ class ExamplesSpec:
     def _spec(self, name: str, fields: Sequence[Field], finish: Callable[..., Any]) -> RecordSpec:
         keys = {field.key for field in fields}
         history = (HISTORY_ITEM, HISTORY_TIME, HISTORY_EVENT)
-        session = (HISTORY_ITEM, optional_features.HISTORY_SESSION)
-        groups = (history, session, (TARGET_ITEM, TARGET_TIME))
+        beside = [(HISTORY_ITEM, key) for key in optional_features.BESIDE_ITEMS]
+        groups = (history, *beside, (TARGET_ITEM, TARGET_TIME))
         aligned = tuple(group for group in groups if keys.issuperset(group))
         # In the order of their keys, as protobuf itself would write them.
         return RecordSpec(name, tuple(sorted(fields, key=lambda field: field.key)), aligned, finish)

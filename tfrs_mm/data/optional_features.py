@@ -4,7 +4,8 @@ there.
 They are declared in the schema, so records, their fingerprint and the models follow from it; a
 schema without them describes the records without them. In a window each position has its own
 values, those of the moment when its item was asked for; in a query they are those of the first
-target's moment. Nothing of the target itself, or of what came after, is in them.
+target's moment. Nothing of the target itself, or of what came after, is in them. What lies beside
+the items of a history belongs to its events, as their kinds do.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +18,10 @@ from tfrs_mm.schema import FeatureSpec, Kind, Owner, Schema
 if TYPE_CHECKING:
     import tensorflow as tf
 
-HISTORY_SESSION = "history/session"  # of each event of a history, also in queries
+# Of each event of a history, also in queries: the number of its session; its rating or duration, 0
+# where it says nothing, and whether it says any. Those of a target are labels, no features.
+HISTORY_SESSION = "history/session"
+HISTORY_VALUE, HISTORY_VALUE_PRESENT = "history/value", "history/value_present"
 HOUR, WEEKDAY = "context/hour", "context/weekday"
 # Of the user: events of each kind, where row 0 is negative feedback; events of the last day, seven
 # and thirty days; seconds since the last event, -1 without any; heaviest categories and weights.
@@ -26,6 +30,7 @@ PROFILE_SECONDS = "profile/seconds_since_last"
 PROFILE_CATEGORIES, PROFILE_WEIGHTS = "profile/categories", "profile/category_weights"
 
 NUM_SPANS = 3  # of the activity
+BESIDE_ITEMS = (HISTORY_SESSION, HISTORY_VALUE, HISTORY_VALUE_PRESENT)
 
 _VECTORS = (PROFILE_KINDS, PROFILE_ACTIVITY, PROFILE_CATEGORIES, PROFILE_WEIGHTS)
 # A value, or a vector, for each position of a window and for each query.
@@ -45,6 +50,11 @@ def optional_features(
     features = []
     if settings.session_gap_minutes:
         features.append(FeatureSpec(HISTORY_SESSION, Owner.CONTEXT, Kind.NUMBER, 0))
+    if settings.values != "none":
+        features += [
+            FeatureSpec(HISTORY_VALUE, Owner.CONTEXT, Kind.NUMBER, 0),
+            FeatureSpec(HISTORY_VALUE_PRESENT, Owner.CONTEXT, Kind.NUMBER, 0),
+        ]
     if settings.time_features:
         features += [
             FeatureSpec(HOUR, Owner.CONTEXT, Kind.CATEGORY, HOUR_ROWS),
@@ -67,13 +77,18 @@ def optional_features(
 
 def optional_keys(schema: Schema) -> tuple[str, ...]:
     """The keys of those that the schema declares."""
-    return tuple(f.name for f in schema.features if f.name in (HISTORY_SESSION, *_MOMENTARY))
+    known = (*BESIDE_ITEMS, *_MOMENTARY)
+    return tuple(f.name for f in schema.features if f.name in known)
 
 
 def history_fields(schema: Schema, width: int) -> list[Field]:
     """Those that lie beside `history/item`, a value for each of at most `width` events."""
-    session = Field(HISTORY_SESSION, "int64", "list", width)
-    return [session] if HISTORY_SESSION in optional_keys(schema) else []
+    declared = optional_keys(schema)
+    return [
+        Field(key, "float32" if key == HISTORY_VALUE else "int64", "list", width)
+        for key in BESIDE_ITEMS
+        if key in declared
+    ]
 
 
 def window_fields(schema: Schema, positions: int) -> list[Field]:

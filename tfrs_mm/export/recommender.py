@@ -1,13 +1,13 @@
 """The served model: ids in, ids out, both stages and every lookup inside one graph.
 
-Three signatures: `recommend` (also `serving_default`), `retrieve` and `similar_items`; their
-tensors are spelt in `tfrs_mm.signatures`. Where the user tower reads times or kinds of events,
-`recommend_events` and `retrieve_events` besides, which take those of a history in the request;
-asked by the others, such a history has unknown ones. With the exact index only core TensorFlow
-operations are used.
+Signatures: `recommend` (also `serving_default`), `recommend_diversified`, `retrieve` and
+`similar_items`; their tensors are spelt in `tfrs_mm.signatures`. Where the user tower reads times
+or kinds of events, `recommend_events` and `retrieve_events` besides, which take those of a history
+in the request; asked by the others, such a history has unknown ones. With the exact index only core
+TensorFlow operations are used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -61,23 +61,25 @@ class Recommender(tf.Module):
         self._seen_splits = tf.Variable(
             seen[1].astype(np.int64), trainable=False, name="seen_splits"
         )
-        query, events = (
-            [tf.TensorSpec(t.shape, tf.as_dtype(t.dtype), name=t.name) for t in tensors]
-            for tensors in (signatures.QUERY_INPUTS, signatures.EVENT_INPUTS)
+        inputs = signatures.INPUTS
+        self.recommend = _served(self._recommend, inputs[signatures.RECOMMEND])
+        self.recommend_diversified = _served(
+            self._recommend_diversified, inputs[signatures.RECOMMEND_DIVERSIFIED]
         )
-        item = [tf.TensorSpec((None,), tf.string, name=signatures.ITEM_ID)]
-        self.recommend = tf.function(self._recommend, input_signature=query)
-        self.retrieve = tf.function(self._retrieve, input_signature=query)
-        self.similar_items = tf.function(self._similar_items, input_signature=item)
+        self.retrieve = _served(self._retrieve, inputs[signatures.RETRIEVE])
+        self.similar_items = _served(
+            self._similar_items, inputs[signatures.SIMILAR_ITEMS]
+        )
         if TIMES in self._contexts or KINDS in self._contexts:
-            self.recommend_events = tf.function(self._recommend, input_signature=events)
-            self.retrieve_events = tf.function(self._retrieve, input_signature=events)
+            self.recommend_events = _served(self._recommend, signatures.EVENT_INPUTS)
+            self.retrieve_events = _served(self._retrieve, signatures.EVENT_INPUTS)
 
     def signatures(self) -> dict[str, object]:
         """As `tf.saved_model.save` takes them."""
         functions = {
             signatures.DEFAULT: self.recommend,
             signatures.RECOMMEND: self.recommend,
+            signatures.RECOMMEND_DIVERSIFIED: self.recommend_diversified,
             signatures.RETRIEVE: self.retrieve,
             signatures.SIMILAR_ITEMS: self.similar_items,
         }
@@ -92,11 +94,48 @@ class Recommender(tf.Module):
         history_times: tf.Tensor | None = None,
         history_kinds: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        history, excluded, contexts = self._query(
+        query = self._query(
             user_id, history_item_ids, exclude_item_ids, history_times, history_kinds
         )
-        buckets = tf.fill(tf.shape(user_id), self._tables.last_bucket)
-        return self._answer(self._model.recommend(history, excluded, buckets, self._k, contexts))
+        return self._rank(query, None)
+
+    def _recommend_diversified(
+        self,
+        user_id: tf.Tensor,
+        history_item_ids: tf.Tensor,
+        exclude_item_ids: tf.Tensor,
+        diversity: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        # A number that is none compares with nothing, and so is refused as well.
+        legal = (diversity >= 0.0) & (diversity <= 1.0)
+        refused = [
+            tf.debugging.assert_equal(
+                tf.shape(diversity)[0], tf.shape(user_id)[0],
+                message=f"{signatures.DIVERSITY} must have one value for each {signatures.USER_ID}",
+            ),
+            tf.debugging.Assert(
+                tf.reduce_all(legal),
+                [
+                    f"{signatures.DIVERSITY} must be from 0 to 1, received",
+                    tf.boolean_mask(diversity, ~legal),
+                ],
+            ),
+        ]  # fmt: skip
+        with tf.control_dependencies(refused):
+            diversity = tf.identity(diversity)
+        query = self._query(user_id, history_item_ids, exclude_item_ids)
+        return self._rank(query, diversity)
+
+    def _rank(
+        self,
+        query: tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]],
+        diversity: tf.Tensor | None,
+    ) -> dict[str, tf.Tensor]:
+        history, excluded, contexts = query
+        buckets = tf.fill(tf.shape(history)[:1], self._tables.last_bucket)
+        return self._answer(
+            self._model.recommend(history, excluded, buckets, self._k, contexts, diversity)
+        )
 
     def _retrieve(
         self,
@@ -123,8 +162,8 @@ class Recommender(tf.Module):
         user_id: tf.Tensor,
         history_ids: tf.Tensor,
         exclude_ids: tf.Tensor,
-        times: tf.Tensor | None,
-        kinds: tf.Tensor | None,
+        times: tf.Tensor | None = None,
+        kinds: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
         """History and exclusions in rows, and what is known of users and events.
 
@@ -213,6 +252,14 @@ class Recommender(tf.Module):
             signatures.ITEM_IDS: tf.gather(self._item_ids, found.rows),
             signatures.SCORES: scores,
         }
+
+
+def _served(
+    function: Callable[..., dict[str, tf.Tensor]], inputs: Sequence[signatures.TensorSpec]
+) -> object:
+    """The function with these inputs."""
+    specs = [tf.TensorSpec(t.shape, tf.dtypes.as_dtype(t.dtype), t.name) for t in inputs]
+    return tf.function(function, input_signature=specs)
 
 
 def _newest(values: tf.Tensor, filled: tf.Tensor, length: int) -> tf.Tensor:

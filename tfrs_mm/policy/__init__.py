@@ -1,13 +1,8 @@
 """What happens to candidates on the way to an answer; `DIVERSIFIERS` holds re-rankers by name."""
 
-from collections.abc import Callable
-
-import tensorflow as tf
-
 from tfrs_mm.config import RankingConfig
-from tfrs_mm.index import TopKRows
 from tfrs_mm.policy.candidates import Candidates
-from tfrs_mm.policy.diversify import dpp, mmr
+from tfrs_mm.policy.diversify import Diversifier, dpp, mmr
 from tfrs_mm.policy.sources import (
     CandidateSource,
     ListSource,
@@ -21,16 +16,11 @@ from tfrs_mm.policy.two_stage import TwoStage
 DIVERSIFIERS = {"dpp": dpp, "mmr": mmr}
 
 __all__ = [
-    "DIVERSIFIERS", "CandidateSource", "Candidates", "ListSource", "Request", "TowerSource",
-    "TransitionSource", "TwoStage", "diversifier_of", "dpp", "mmr", "would_return",
+    "DIVERSIFIERS", "CandidateSource", "Candidates", "Diversifier", "ListSource", "Request",
+    "TowerSource", "TransitionSource", "TwoStage", "diversifier_of", "dpp", "mmr", "would_return",
 ]  # fmt: skip
 
 
-def diversifier_of(
-    ranking: RankingConfig,
-) -> Callable[[TopKRows, tf.Tensor, int], TopKRows] | None:
-    """What `TwoStage` calls for `ranking.diversity`; None where that is 0."""
-    if not ranking.diversity:
-        return None
-    pick = DIVERSIFIERS[ranking.diversifier]
-    return lambda ranked, vectors, k: pick(ranked, vectors, ranking.diversity, k)
+def diversifier_of(ranking: RankingConfig) -> Diversifier:
+    """How `TwoStage` varies its answers, and how much where a request does not say."""
+    return Diversifier(DIVERSIFIERS[ranking.diversifier], ranking.diversity)

@@ -7,6 +7,7 @@ nothing. Core TensorFlow operations of static shapes only, so both serve and com
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -19,6 +20,18 @@ _SMALLEST = 1e-6
 # From what is picked, `[batch]` places, and the state to the penalty of every candidate and the
 # next state.
 _Penalise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+class Diversifier(NamedTuple):
+    """A re-ranker and how much it varies.
+
+    Attributes:
+        pick: `mmr` or `dpp`.
+        diversity: from 0 to 1, of a request that does not say.
+    """
+
+    pick: Callable[[TopKRows, tf.Tensor, tf.Tensor | float, int], TopKRows]
+    diversity: float
 
 
 def mmr(ranked: TopKRows, vectors: tf.Tensor, diversity: tf.Tensor | float, k: int) -> TopKRows:

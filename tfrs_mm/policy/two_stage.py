@@ -4,17 +4,20 @@ Evaluation, mining of negatives and the export all go through this class, so wha
 what is served.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from tfrs_mm.index import TopKIndex, TopKRows, search_interests, take_best
 from tfrs_mm.policy.candidates import Candidates, gather_candidates
+from tfrs_mm.policy.diversify import Diversifier, mmr
 from tfrs_mm.policy.sources import CandidateSource, Request, TowerSource
 from tfrs_mm.ranking import RankingModel
 from tfrs_mm.ranking.calibration import Calibration
 from tfrs_mm.ranking.ranker import BUCKET, CANDIDATES, HISTORY, QUERY, RETRIEVAL_SCORES
 from tfrs_mm.retrieval import QueryModel
+
+_BY_SCORE = Diversifier(mmr, diversity=0.0)
 
 
 class TwoStage(tf.Module):
@@ -27,7 +30,7 @@ class TwoStage(tf.Module):
         ranker: RankingModel | None,
         num_candidates: int,
         sources: Sequence[CandidateSource] = (),
-        diversify: Callable[[TopKRows, tf.Tensor, int], TopKRows] | None = None,
+        diversifier: Diversifier = _BY_SCORE,
         calibration: Calibration | None = None,
     ) -> None:
         """Puts the parts together.
@@ -38,8 +41,8 @@ class TwoStage(tf.Module):
             ranker: None where there is only the first stage.
             num_candidates: of the two towers that the ranker sees.
             sources: of further candidates.
-            diversify: the best k of an ordered list with its item vectors, see `diversifier_of`;
-                None takes them by score.
+            diversifier: of answers, see `diversifier_of`; where diversity is 0 the best are taken
+                by score.
             calibration: makes probabilities of the ranker's scores, once all else is done with
                 them; None leaves them.
         """
@@ -47,7 +50,7 @@ class TwoStage(tf.Module):
         self.query_model, self.ranker = query_model, ranker
         self.towers = TowerSource(index, query_model.item_vectors, num_candidates)
         self.others = list(sources)
-        self._diversify, self._calibration = diversify, calibration
+        self._diversifier, self._calibration = diversifier, calibration
 
     @property
     def sources(self) -> list[CandidateSource]:
@@ -67,7 +70,7 @@ class TwoStage(tf.Module):
             self.ranker,
             self.towers.size,
             self.others,
-            self._diversify,
+            self._diversifier,
             self._calibration,
         )
 
@@ -109,6 +112,7 @@ class TwoStage(tf.Module):
         buckets: tf.Tensor,
         k: int,
         contexts: Mapping[str, tf.Tensor] | None = None,
+        diversity: tf.Tensor | None = None,
     ) -> TopKRows:
         """Both stages.
 
@@ -119,6 +123,7 @@ class TwoStage(tf.Module):
             k: how many; at most the number of candidates.
             contexts: what is known of users and moments, see `ranking.context`, and of the events
                 of histories, see `UserTower.call`; None for nothing.
+            diversity: `[batch]` from 0 to 1, of each answer; None for the diversifier's own.
 
         Returns:
             The best k, or in the order of picking where a diversifier picks them.
@@ -145,12 +150,13 @@ class TwoStage(tf.Module):
             training=False,
         )
         nothing = tf.zeros_like(found.rows[:, :1])
-        if self._diversify is None:
+        if diversity is None and not self._diversifier.diversity:
             best = take_best(found.rows, ranked, nothing, k)
         else:
             ordered = take_best(found.rows, ranked, nothing, max(k, self.num_candidates))
             vectors = tf.gather(self.query_model.item_vectors, ordered.rows)
-            best = self._diversify(ordered, vectors, k)
+            wanted = self._diversifier.diversity if diversity is None else diversity
+            best = self._diversifier.pick(ordered, vectors, wanted, k)
         if self._calibration is None:
             return best
         filled = best.rows > 0

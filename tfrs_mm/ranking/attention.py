@@ -1,6 +1,13 @@
-"""Target attention: what of a history matters for the very candidate that is looked at."""
+"""Target attention: what of a history matters for the very candidate that is looked at, and what of
+a candidate matters for the very query.
+"""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
+
+from tfrs_mm.fusion import CrossAttentionFusion, ModalityBatch
+from tfrs_mm.ranking.features import RankingTables
 
 
 class TargetAttention(tf.keras.layers.Layer):
@@ -56,3 +63,58 @@ class TargetAttention(tf.keras.layers.Layer):
 
     def get_config(self) -> dict[str, object]:
         return super().get_config() | {"dim": self._dim}
+
+
+def attend_history(
+    layers: Sequence[TargetAttention],
+    tables: RankingTables,
+    candidates: tf.Tensor,
+    history: tf.Tensor,
+) -> list[tf.Tensor]:
+    """What each layer says, the one over item vectors first, those of the modalities behind it.
+
+    Args:
+        layers: none, one, or one and one for each modality.
+        tables: of the items.
+        candidates: `[batch, k]` int32.
+        history: `[batch, time]` int32, padded with 0.
+
+    Returns:
+        `[batch, k, dim + 1]` of each.
+    """
+    known = (history > 0)[:, None, :]
+    attended = []
+    if layers:
+        vectors = [tf.gather(tables.item_vectors, rows) for rows in (candidates, history)]
+        attended.append(layers[0](*vectors, known))
+    if layers[1:]:
+        values = [tf.gather(tables.modality_vectors, rows) for rows in (candidates, history)]
+        present = [tf.gather(tables.present, rows) for rows in (candidates, history)]
+        for place, layer in enumerate(layers[1:]):
+            both = present[0][:, :, None, place] & present[1][:, None, :, place]
+            attended.append(layer(values[0][:, :, place], values[1][:, :, place], both & known))
+    return attended
+
+
+def attend_modalities(
+    fusion: CrossAttentionFusion, tables: RankingTables, queries: tf.Tensor, candidates: tf.Tensor
+) -> tf.Tensor:
+    """Each candidate's modalities as its query looks at them.
+
+    Args:
+        fusion: the layer.
+        tables: of the items.
+        queries: `[batch, dim]`.
+        candidates: `[batch, k]` int32.
+
+    Returns:
+        `[batch, k, fusion_dim]`.
+    """
+    shape, size = tf.shape(candidates), queries.shape[-1]
+    rows = tf.reshape(candidates, [-1])
+    modalities = ModalityBatch(
+        tf.gather(tables.modality_vectors, rows), tf.gather(tables.present, rows)
+    )
+    asked = tf.broadcast_to(queries[:, None, :], [shape[0], shape[1], size])
+    fused = fusion(modalities, tf.reshape(asked, [-1, size]))
+    return tf.reshape(fused, [shape[0], shape[1], fused.shape[-1]])

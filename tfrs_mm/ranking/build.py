@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfrs_mm.config import Config
+from tfrs_mm.errors import UserError
 from tfrs_mm.log_settings import weights_of
 from tfrs_mm.ranking.context import ContextSpec
 from tfrs_mm.ranking.features import RankingTables
@@ -21,8 +22,17 @@ from tfrs_mm.schema import Schema
 def build_ranker(
     config: Config, schema: Schema, tables: RankingTables, context: ContextSpec | None = None
 ) -> RankingModel:
-    """The one place that makes a ranker out of a configuration; its weights are built."""
+    """The one place that makes a ranker out of a configuration; its weights are built.
+
+    Raises:
+        UserError: modalities are to be fused, but the data has none.
+    """
     settings = config.ranking
+    if settings.fusion != "none" and not tables.modality_vectors.shape[1]:
+        raise UserError(
+            f"`ranking.fusion` is {settings.fusion!r}, but the items have no modality to look at. "
+            'Set it to "none", or preprocess with media.'
+        )
     model = RankingModel(
         tables,
         cross_layers=settings.cross_layers,
@@ -44,6 +54,10 @@ def build_ranker(
         experts=settings.experts,
         expert_dim=settings.expert_dim,
         context=context,
+        fusion=settings.fusion,
+        fusion_dim=settings.fusion_dim,
+        fusion_heads=settings.fusion_heads,
+        value_weight=settings.value_weight if settings.value_head else 0.0,
     )
     model(
         {

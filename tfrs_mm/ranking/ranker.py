@@ -5,18 +5,20 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from tfrs_mm.fusion import CrossAttentionFusion
 from tfrs_mm.losses import RANKING_LOSSES
-from tfrs_mm.ranking.attention import TargetAttention
+from tfrs_mm.ranking.attention import TargetAttention, attend_history, attend_modalities
 from tfrs_mm.ranking.context import CONTEXT, ContextSpec, context_features
 from tfrs_mm.ranking.features import RankingTables, candidate_features
 from tfrs_mm.ranking.heads import BALANCES, MultiTaskHeads, utility
 from tfrs_mm.ranking.histograms import match_histograms
 from tfrs_mm.ranking.standardise import Standardise
+from tfrs_mm.ranking.values import FixedValueWeight, LearnedValueWeight, value_loss
 from tfrs_mm.towers.tabular import CategoryEmbedding
 
 QUERY, HISTORY, BUCKET = "query", "history", "bucket"
 CANDIDATES, RETRIEVAL_SCORES = "candidates", "retrieval_scores"
-OWN_EVENT, LABELS = "own_event", "labels"
+OWN_EVENT, LABELS, VALUES = "own_event", "labels", "values"
 
 
 class RankingModel(tfrs.Model):
@@ -50,6 +52,10 @@ class RankingModel(tfrs.Model):
         experts: int = 4,
         expert_dim: int = 16,
         context: ContextSpec | None = None,
+        fusion: str = "none",
+        fusion_dim: int = 16,
+        fusion_heads: int = 2,
+        value_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self._hide_events, self._seed = hide_events, seed
@@ -70,16 +76,26 @@ class RankingModel(tfrs.Model):
         self._dense = [tf.keras.layers.Dense(size, activation="relu") for size in hidden]
         self._dropout = tf.keras.layers.Dropout(dropout)
         self._task_weights, self._balance = tuple(task_weights), None
-        if len(task_weights) > 1:
-            self._head = MultiTaskHeads(len(task_weights), experts, expert_dim)
+        self._num_tasks, self._value_weight = max(len(task_weights), 1), value_weight
+        num_heads = self._num_tasks + (value_weight > 0)
+        if self._num_tasks > 1:
             self._balance = BALANCES[task_balance](task_weights)
             self._balance.build(tf.TensorShape([len(task_weights)]))
+        if value_weight > 0:
+            learned = task_balance == "uncertainty"
+            self._weigh = LearnedValueWeight() if learned else FixedValueWeight(value_weight)
+            self._weigh.build(tf.TensorShape([]))
+        if num_heads > 1:
+            self._head = MultiTaskHeads(num_heads, experts, expert_dim)
         else:
             self._head = tf.keras.layers.Dense(1, kernel_initializer="zeros")
         self._trust = self.add_weight(name="trust_in_retrieval", shape=(), initializer="ones")
         num_modalities = tables.modality_vectors.shape[1]
         sources = {"none": 0, "items": 1, "modalities": 1 + num_modalities}[attention]
         self._attention = [TargetAttention(attention_dim) for _ in range(sources)]
+        self._fusion = None
+        if fusion == "cross_attention":
+            self._fusion = CrossAttentionFusion(fusion_dim, fusion_heads)
 
     @property
     def tables(self) -> RankingTables:
@@ -133,10 +149,13 @@ class RankingModel(tfrs.Model):
             shares: `[tasks]`, or `[1]`: of candidates that are positives, between 0 and 1.
         """
         level = tf.reduce_mean(self._trust * retrieval_scores / self._temperature)
-        self._head.bias.assign(tf.math.log(shares / (1.0 - shares)) - level)
+        bias = self._head.bias
+        odds = tf.math.log(shares / (1.0 - shares)) - level
+        bias.assign(tf.concat([odds, tf.zeros([bias.shape[0] - self._num_tasks])], axis=0))
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """One score for each candidate: of several tasks their `utility`.
+        """One score for each candidate: of several tasks their `utility`, and where values are
+        predicted what they are worth besides.
 
         Args:
             inputs: `query` `[batch, dim]` or `[batch, interests, dim]`, `history` `[batch, time]`
@@ -148,19 +167,29 @@ class RankingModel(tfrs.Model):
         Returns:
             `[batch, k]`.
         """
-        logits = self.task_logits(inputs, training=training)
-        if self._balance is None:
-            return tf.squeeze(logits, axis=-1)
-        return utility(logits, self._task_weights)
+        logits, values = self.predictions(inputs, training=training)
+        single = self._balance is None
+        scores = tf.squeeze(logits, axis=-1) if single else utility(logits, self._task_weights)
+        return scores if values is None else scores + self._value_weight * values
 
-    def task_logits(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The score of each task, or the only one, from what `call` takes: `[batch, k, tasks]`."""
+    def predictions(
+        self, inputs: Mapping[str, tf.Tensor], training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """What each head says, from what `call` takes.
+
+        Returns:
+            The score of each task, or the only one, `[batch, k, tasks]`; and the standardised
+            value, `[batch, k]`, None where none is predicted.
+        """
         dense = self._standardise(self.features(inputs, training=training))
         embedded = [
             embed(tf.gather(self.tables.categories[name], inputs[CANDIDATES]))
             for name, embed in self._categories.items()
         ]
-        attended = self._attend(inputs[CANDIDATES], inputs[HISTORY])
+        tables, candidates = self.tables, inputs[CANDIDATES]
+        attended = attend_history(self._attention, tables, candidates, inputs[HISTORY])
+        if self._fusion is not None:
+            attended.append(attend_modalities(self._fusion, tables, inputs[QUERY], candidates))
         x0 = tf.concat([dense, *embedded, *attended], axis=-1)
         crossed = x0
         for cross in self._cross:
@@ -171,26 +200,31 @@ class RankingModel(tfrs.Model):
         if self._structure == "parallel":
             x = tf.concat([crossed, x], axis=-1)
         retrieved = self._trust * inputs[RETRIEVAL_SCORES] / self._temperature
-        return retrieved[..., None] + self._head(x)
+        heads = self._head(x)
+        if not self._value_weight:
+            return retrieved[..., None] + heads, None
+        return retrieved[..., None] + heads[..., :-1], heads[..., -1]
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The mean loss of the positive, at place 0, against the other candidates.
 
         Candidates of row 0 are empty places and take no part. Where there are tasks, `inputs` holds
-        `labels` `[batch, tasks]` bool besides: of which of them the positive is one.
+        `labels` `[batch, tasks]` bool besides: of which of them the positive is one; and where
+        values are predicted `values` `[batch]`, see `value_loss`.
         """
         allowed, labels = inputs[CANDIDATES] > 0, inputs.get(LABELS)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if self._balance is None:
-            of_task = None if labels is None else labels[:, 0]
-            losses = self._loss(self(inputs, training=training), allowed, of_task)
-            return tf.reduce_mean(losses) / replicas
-        logits = self.task_logits(inputs, training=training)
+        logits, values = self.predictions(inputs, training=training)
         losses = [
-            tf.reduce_mean(self._loss(logits[..., task], allowed, labels[:, task]))
-            for task in range(len(self._task_weights))
+            tf.reduce_mean(
+                self._loss(logits[..., task], allowed, None if labels is None else labels[:, task])
+            )
+            for task in range(self._num_tasks)
         ]
-        return self._balance(tf.stack(losses)) / replicas
+        loss = losses[0] if self._balance is None else self._balance(tf.stack(losses))
+        if values is not None:
+            loss = self._weigh(loss, value_loss(values[:, 0], inputs[VALUES]))
+        return loss / replicas
 
     @property
     def neutral_context(self) -> tf.Tensor:
@@ -206,19 +240,3 @@ class RankingModel(tfrs.Model):
         if CONTEXT not in inputs:
             neutral = self.neutral_context
         return context_features(self._context, inputs, categories, neutral)
-
-    def _attend(self, candidates: tf.Tensor, history: tf.Tensor) -> list[tf.Tensor]:
-        """What each attention layer says, the one over item vectors first."""
-        known = (history > 0)[:, None, :]
-        attended = []
-        if self._attention:
-            tables = self.tables
-            vectors = [tf.gather(tables.item_vectors, rows) for rows in (candidates, history)]
-            attended.append(self._attention[0](*vectors, known))
-        if self._attention[1:]:
-            values = [tf.gather(tables.modality_vectors, rows) for rows in (candidates, history)]
-            present = [tf.gather(tables.present, rows) for rows in (candidates, history)]
-            for place, layer in enumerate(self._attention[1:]):
-                both = present[0][:, :, None, place] & present[1][:, None, :, place]
-                attended.append(layer(values[0][:, :, place], values[1][:, :, place], both & known))
-        return attended

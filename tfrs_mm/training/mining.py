@@ -6,12 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfrs_mm.data.exposures import Exposures
 from tfrs_mm.policy import TwoStage, would_return
 from tfrs_mm.progress import Progress
 from tfrs_mm.ranking import bucket_of
 from tfrs_mm.towers import KINDS, TIMES
 
 _SECONDS_PER_DAY = 86_400.0
+_SECONDS_PER_HOUR = 3_600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,7 @@ class RankingExamples:
             positive's own event; 0 for negatives.
         event: `[examples]` int32, the positive's kind, a row of the vocabulary of kinds.
         places: `[examples, 2]`, the window that the positive lies in, and its place there.
+        shown: `[examples]` bool, whether the negatives are what was shown beside the positive.
     """
 
     query: np.ndarray
@@ -38,6 +41,7 @@ class RankingExamples:
     own_event: np.ndarray
     event: np.ndarray
     places: np.ndarray
+    shown: np.ndarray
 
     def __len__(self) -> int:
         return len(self.query)
@@ -71,8 +75,15 @@ def mine_examples(
     half_life_days: float,
     seed: int,
     moments: Sequence[str] = (),
+    exposures: Exposures | None = None,
+    exposure_hours: float = 1.0,
 ) -> RankingExamples:
     """Asks the first stage at the time of each positive and draws negatives from its answer.
+
+    Where `exposures` tell of items that the user was shown near that time, these are the negatives
+    instead, the nearest in time, and the positive counts whatever retrieval returns: it stood
+    beside them. None is of a time behind the user's last training event, where what validation asks
+    for begins.
 
     A positive that retrieval would not have returned is left out: the ranker will never see its
     like, and it would only teach to distrust the order of retrieval.
@@ -92,6 +103,8 @@ def mine_examples(
         half_life_days: age that halves an event's weight in item-to-item statistics; 0 for none.
         seed: of the draws.
         moments: columns of the windows that the towers are told of the moment of each positive.
+        exposures: items that were shown and not taken; None for none.
+        exposure_hours: how long before and behind a positive they count.
     """
     places = newest_targets(windows, limit)
     max_history = windows["history/item"].shape[1] - 1
@@ -100,6 +113,8 @@ def mine_examples(
     generator = np.random.default_rng(seed)
 
     newest = windows["history/time"].max()
+    last_times = _last_times(windows)
+    num_shown = min(num_negatives, model.num_candidates) if exposures is not None else 0
 
     @tf.function
     def ask(
@@ -109,6 +124,7 @@ def mine_examples(
         positive: tf.Tensor,
         own_event: tf.Tensor,
         contexts: dict[str, tf.Tensor],
+        shown: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
         request = model.request(history, excluded, buckets, contexts)
         found, by_source = model.candidates(request)
@@ -117,6 +133,7 @@ def mine_examples(
         return (
             request.query, found.rows, found.scores, scores[0][:, 0],
             tf.reduce_any(tf.concat(returned, axis=1), axis=1),
+            model.towers.score(request, shown, tf.zeros(tf.shape(shown))),
         )  # fmt: skip
 
     parts = []
@@ -137,6 +154,7 @@ def mine_examples(
             positive = np.zeros((batch_size, 1), np.int32)
             times = np.zeros(batch_size, np.int64)
             ages = np.zeros(batch_size, np.int64)
+            shown = np.zeros((batch_size, num_shown), np.int32)
             for i, (window, place) in enumerate(chosen):
                 history[i, :place] = windows["history/item"][window, :place]
                 for name in (TIMES, KINDS):
@@ -144,19 +162,34 @@ def mine_examples(
                 positive[i, 0] = windows["history/item"][window, place]
                 times[i] = windows["history/time"][window, place - 1]
                 ages[i] = newest - windows["history/time"][window, place]
-                rows = had[int(windows["user"][window])]
+                user = int(windows["user"][window])
+                rows = had[user]
                 excluded[i, : len(rows)] = rows
+                if exposures is not None:
+                    near = exposures.near(
+                        user,
+                        windows["history/time"][window, place],
+                        exposure_hours * _SECONDS_PER_HOUR,
+                        last_times[user],
+                    )
+                    near = near[warm[near] & ~np.isin(near, rows)][:num_shown]
+                    shown[i, : len(near)] = near
             # The last edge is an event's own time; an event may not know its own bucket.
             buckets = np.minimum(bucket_of(times, time_edges), len(time_edges) - 2)
             own = _decayed(ages / _SECONDS_PER_DAY, half_life_days).astype(np.float32)[:, None]
-            queries, rows, scores, positive_scores, returned = (
+            queries, rows, scores, positive_scores, returned, shown_scores = (
                 tensor.numpy()[:size]
-                for tensor in ask(history, excluded, buckets, positive, own, contexts)
+                for tensor in ask(history, excluded, buckets, positive, own, contexts, shown)
             )
             rows = np.where(warm[rows], rows, 0)
             drawn = _draw(rows, num_negatives, generator)
             scores = np.take_along_axis(scores, drawn, axis=1)
             rows = np.take_along_axis(rows, drawn, axis=1)
+            was_shown = (shown[:size] > 0).any(axis=1)
+            if exposures is not None:
+                rows = np.where(was_shown[:, None], shown[:size], rows)
+                scores = np.where(was_shown[:, None], shown_scores, scores)
+                returned = returned | was_shown
             scores = np.where(rows > 0, scores, 0)
             own_event = np.zeros((size, 1 + rows.shape[1]), np.float32)
             own_event[:, :1] = own[:size]
@@ -169,6 +202,7 @@ def mine_examples(
                 own_event,
                 windows["history/event"][chosen[:, 0], chosen[:, 1]],
                 chosen,
+                was_shown,
             )
             parts.append([column[returned] for column in columns])
             progress.advance(size)
@@ -186,6 +220,16 @@ def _items_of_users(windows: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
         int(pairs[start, 0]): part[:, 1]
         for start, part in zip(starts, np.split(pairs, starts[1:]), strict=True)
     }
+
+
+def _last_times(windows: dict[str, np.ndarray]) -> dict[int, int]:
+    """The time of each user's last event over all of its windows."""
+    last: dict[int, int] = {}
+    known = windows["history/item"] > 0
+    newest = np.where(known, windows["history/time"], np.iinfo(np.int64).min).max(axis=1)
+    for user, time in zip(windows["user"].tolist(), newest.tolist(), strict=True):
+        last[user] = max(time, last.get(user, time))
+    return last
 
 
 def _decayed(age: np.ndarray, half_life: float) -> np.ndarray:

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.data.examples import HISTORY_EVENT, IS_TARGET
+from tfrs_mm.data.exposures import read_exposures
+from tfrs_mm.data.input_pipeline import BEHAVIOUR_DIR
 from tfrs_mm.data.item_neighbours import KINDS
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
@@ -27,6 +29,7 @@ from tfrs_mm.ranking.ranker import (
     OWN_EVENT,
     QUERY,
     RETRIEVAL_SCORES,
+    VALUES,
 )
 from tfrs_mm.retrieval import QueryModel
 from tfrs_mm.training.context import context_spec, contexts_at
@@ -38,6 +41,7 @@ from tfrs_mm.training.retrieval import TrainedStage, make_optimizer
 from tfrs_mm.training.sources import make_sources
 from tfrs_mm.training.tasks import task_labels, task_rows
 from tfrs_mm.training.validation import ranking_function, validation_of
+from tfrs_mm.training.values import values_at
 
 _ADAPT_EXAMPLES = 512
 
@@ -104,8 +108,8 @@ def train_ranking(
         epochs: to fit without validation; None validates.
 
     Raises:
-        UserError: no positive has a history to rank for, none was returned by retrieval, or a task
-            is no kind of event or has no positive.
+        UserError: no positive has a history to rank for, none was returned by retrieval, a task
+            is no kind of event or has no positive, or the data knows no exposures or values.
     """
     settings, seed, schema = config.ranking, config.training.seed, knowledge.schema
     spec = context_spec(config, schema)
@@ -124,6 +128,9 @@ def train_ranking(
     tables.replace_linear(learning)
     of_towers = min(settings.candidates, knowledge.schema.num_items)
     sources = make_sources(knowledge, config, tables)
+    exposures = None
+    if settings.negatives_from == "exposures":
+        exposures = read_exposures(knowledge.data_dir / BEHAVIOUR_DIR, knowledge.users)
     examples = mine_examples(
         TwoStage(query_model, index, None, of_towers, sources),
         windows,
@@ -135,6 +142,8 @@ def train_ranking(
         half_life_days=knowledge.config.data.transition_half_life_days,
         seed=seed,
         moments=query_model.moments,
+        exposures=exposures,
+        exposure_hours=settings.exposure_hours,
     )
     if not len(examples):
         raise UserError(
@@ -142,10 +151,18 @@ def train_ranking(
             "candidates, so there is nothing to rank. Raise `ranking.candidates`, or train "
             "retrieval for longer."
         )
+    if exposures is not None and not examples.shown.any():
+        raise UserError(
+            f"none of the ranker's {len(examples)} positives has anything that its user was shown "
+            f"within {settings.exposure_hours} hours of it and did not take. Raise "
+            '`ranking.exposure_hours`, or set `ranking.negatives_from` to "retrieval".'
+        )
     labels = task_labels(examples.event, rows, settings.tasks)
     ranker = build_ranker(config, schema, tables, spec)
     contexts = contexts_at(windows, examples.places, spec, schema)
     inputs = _inputs(examples) | contexts | ({LABELS: labels} if labels.size else {})
+    if settings.value_head:
+        inputs[VALUES] = values_at(windows, examples.places, config.data.values)
     ranker.adapt(_sampled_features(ranker, inputs, seed))
     if settings.loss == "pointwise":
         ranker.start_level(*_level(examples, labels))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfrs_mm.data.examples import ExamplesSpec
-from tfrs_mm.data.input_pipeline import read_queries, window_batches
+from tfrs_mm.data.input_pipeline import read_queries, read_windows, window_batches
 from tfrs_mm.data.optional_features import optional_features, optional_keys
 from tfrs_mm.data.tfrecord import shard_name, write_tfrecord
 from tfrs_mm.data_settings import DataConfig
@@ -107,6 +107,24 @@ def test_a_profile_of_one_category_is_a_vector_as_well(tmp_path):
     query = ExamplesSpec(schema).query.encode(query_of(**profile))
     write_tfrecord(tmp_path / "behaviour" / shard_name("test", 0, 1), [query])
     assert read_queries(tmp_path, schema, "test").extras["profile/categories"].tolist() == [[5]]
+
+
+def test_values_lie_beside_the_items_of_a_history(tmp_path):
+    schema = schema_of(values="rating", **SESSIONS)
+    keys = ("history/session", "history/value", "history/value_present")
+    assert optional_keys(schema) == keys
+    spec, extras = ExamplesSpec(schema), dict(zip(keys, ([1, 1], [4.5, 0.0], [1, 0]), strict=True))
+    (tmp_path / "behaviour").mkdir()
+    for name, record in (
+        ("train", spec.window.encode(window_of(**extras))),
+        ("users", spec.query.encode(query_of(**extras))),
+    ):
+        write_tfrecord(tmp_path / "behaviour" / shard_name(name, 0, 1), [record])
+    windows = read_windows(tmp_path, schema)
+    np.testing.assert_array_equal(windows["history/value"], [[4.5, 0, 0, 0]])
+    queries = read_queries(tmp_path, schema, "users")
+    np.testing.assert_array_equal(queries.extras["history/value"], [[4.5, 0, 0]])
+    np.testing.assert_array_equal(queries.extras["history/value_present"], [[1, 0, 0]])
 
 
 def test_a_session_belongs_to_every_event():

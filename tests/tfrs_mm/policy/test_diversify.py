@@ -64,6 +64,21 @@ def test_picks_are_those_of_the_definition(name, oracle, diversity):
         assert found.scores[place].numpy().tolist() == ranked.scores[place][wanted].tolist()
 
 
+@pytest.mark.parametrize("name, oracle", [("mmr", slow_mmr), ("dpp", slow_dpp)])
+def test_lists_of_one_batch_are_picked_by_their_own_weights(name, oracle):
+    ranked, vectors = make_lists()
+    ranked, vectors = TopKRows(*(part[[0] * 5] for part in ranked)), vectors[[0] * 5]
+    weights = [0.6, 0.0, 1.0, 0.2, 0.0]
+    found = tf.function(DIVERSIFIERS[name])(ranked, vectors, tf.constant(weights), k=3)
+    unit = vectors[0] / np.linalg.norm(vectors[0], axis=-1, keepdims=True)
+    cosines = (unit @ unit.T).astype(np.float64)
+    np.fill_diagonal(cosines, 1.0)
+    for place, weight in enumerate(weights):
+        wanted = oracle(ranked.scores[place], cosines, weight, 3)
+        assert found.rows[place].numpy().tolist() == ranked.rows[place][wanted].tolist()
+    assert len({tuple(rows) for rows in found.rows.numpy().tolist()}) > 1
+
+
 @pytest.mark.parametrize("name", sorted(DIVERSIFIERS))
 def test_without_diversity_the_list_stays_as_it_is(name):
     ranked, vectors = make_lists()

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfrs_mm.config import RankingConfig
@@ -27,9 +28,9 @@ def make_model(calibration=None, **settings):
     # Rows 5 and 4 are the same to the eye, 3 is something else.
     vectors = np.array([[0, 0], [1, 1], [1, 0.5], [0, 1], [1, 0], [1, 0]], np.float32)
     query_model = LastVector(vectors)
-    diversify = diversifier_of(RankingConfig(candidates=4, **settings))
+    diversifier = diversifier_of(RankingConfig(candidates=4, **settings))
     index = ExactIndex(query_model.item_vectors)
-    return TwoStage(query_model, index, by_row, 4, (), diversify, calibration)
+    return TwoStage(query_model, index, by_row, 4, (), diversifier, calibration)
 
 
 def recommend(model, k=2):
@@ -39,11 +40,22 @@ def recommend(model, k=2):
 
 
 def test_an_answer_is_varied_only_where_it_is_asked_for():
-    assert diversifier_of(RankingConfig()) is None
     assert recommend(make_model()) == [[5, 4]]
     # relevance of 5 to 2: 1, 2/3, 1/3, 0; at one half 4 has 1/3 - 1/2, 3 has 1/6 - 0
     assert recommend(make_model(diversity=0.5)) == [[5, 3]]
     assert recommend(make_model(diversity=0.5, diversifier="dpp")) == [[5, 3]]
+
+
+@pytest.mark.parametrize("diversifier", ["mmr", "dpp"])
+def test_each_request_may_say_how_varied_its_answer_is(diversifier):
+    history, excluded = tf.constant([[1, 0]] * 3), tf.constant([[1]] * 3)
+    asked = tf.constant([0.0, 0.5, 0.0])
+    for own in (0.0, 0.5):  # of the model, which counts where a request says nothing
+        model = make_model(diversity=own, diversifier=diversifier)
+        found = model.recommend(history, excluded, tf.zeros([3], tf.int32), 2, diversity=asked)
+        assert found.rows.numpy().tolist() == [[5, 4], [5, 3], [5, 4]]
+        plain = make_model().recommend(history, excluded, tf.zeros([3], tf.int32), 2)
+        np.testing.assert_array_equal(found.scores[::2], plain.scores[::2])
 
 
 def test_another_index_is_searched_for_the_same_answer():

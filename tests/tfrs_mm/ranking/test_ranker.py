@@ -13,12 +13,19 @@ VARIANTS = {
     "parallel without dense layers": {"structure": "parallel", "hidden": ()},
     "attention": {"attention": "items", "attention_dim": 3},
     "histograms": {"histogram_bins": 4},
+    "fusion": {"fusion": "cross_attention", "fusion_dim": 4},
     "everything": {
         "projection_dim": 0, "cross_layers": 1, "structure": "parallel",
         "attention": "modalities", "attention_dim": 3, "histogram_bins": 4, "loss": "pairwise",
+        "fusion": "cross_attention", "fusion_dim": 3, "fusion_heads": 1,
     },
     "profiles": {"context": ContextSpec(2, 2, "genres")},
     "tasks": {"task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3},
+    "values": {"value_weight": 0.5, "experts": 2, "expert_dim": 3},
+    "values and uncertain tasks": {
+        "task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3, "task_balance": "uncertainty",
+        "value_weight": 0.5,
+    },
     "uncertain tasks": {
         "task_weights": (1.0, 3.0), "experts": 2, "expert_dim": 3, "task_balance": "uncertainty",
         "loss": "pointwise",
@@ -60,11 +67,37 @@ def test_an_empty_place_changes_no_score_and_no_loss(name):
     inputs["candidates"] = tf.constant([[3, 4, 0], [5, 2, 0]], tf.int32)
     inputs["retrieval_scores"] = tf.constant([[0.5, 0.2, 0.0], [0.1, 0.3, 0.0]], tf.float32)
     inputs |= with_labels(inputs) if name.endswith("tasks") else {}
+    inputs["values"] = tf.constant([0.5, -1.0])
     without = {key: inputs[key][:, :2] for key in ("candidates", "retrieval_scores")}
     np.testing.assert_allclose(ranker(inputs)[:, :2], ranker(inputs | without), atol=1e-5)
     np.testing.assert_allclose(
         ranker.compute_loss(inputs), ranker.compute_loss(inputs | without), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_a_score_is_of_its_own_query_and_candidate_alone(name):
+    ranker, inputs = make_variant(name), make_inputs()
+    scores = ranker(inputs).numpy()
+    for query, place in ((0, 0), (0, 1), (1, 0)):
+        alone = {key: column[query : query + 1] for key, column in inputs.items()}
+        for key in ("candidates", "retrieval_scores"):
+            alone[key] = alone[key][:, place : place + 1]
+        np.testing.assert_allclose(ranker(alone), [[scores[query, place]]], atol=1e-5)
+
+
+@pytest.mark.parametrize("name, looks", [("defaults", False), ("fusion", True)])
+def test_fusion_looks_at_the_modalities_of_a_candidate_itself(name, looks):
+    ranker, inputs = make_variant(name), make_inputs()
+    # Without a history there is nothing that a candidate's modalities are compared with.
+    inputs["history"] = tf.zeros_like(inputs["history"])
+    values = ranker.tables.modality_vectors
+    before, kept = ranker(inputs).numpy(), tf.identity(values)
+    values.assign(-kept)
+    change = np.abs(ranker(inputs).numpy() - before)
+    values.assign(kept)
+    # Candidates 3 and 4, and 5; the last place is empty.
+    assert (change > 1e-3).tolist() == [[looks, looks], [looks, False]]
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
@@ -136,7 +169,7 @@ def test_who_is_not_known_is_as_users_are_on_average():
 
 def test_scores_of_several_tasks_are_their_utility():
     ranker, inputs = make_variant("tasks"), make_inputs()
-    logits = ranker.task_logits(inputs).numpy()
+    logits = ranker.predictions(inputs)[0].numpy()
     assert np.abs(logits[..., 0] - logits[..., 1]).max() > 1e-3
     # weights 1 and 3
     np.testing.assert_allclose(ranker(inputs), 0.25 * logits[..., 0] + 0.75 * logits[..., 1],
@@ -145,7 +178,7 @@ def test_scores_of_several_tasks_are_their_utility():
 
 def test_the_loss_of_tasks_is_the_mean_of_their_own_by_weight():
     ranker, inputs = make_variant("tasks"), with_labels(make_inputs())
-    logits = ranker.task_logits(inputs).numpy()
+    logits = ranker.predictions(inputs)[0].numpy()
     # The first list has no positive of the first task, the second list no negative to lose to.
     second = np.log(np.exp(logits[0, :, 1]).sum()) - logits[0, 0, 1]
     wanted = (0.25 * (0 + 0) + 0.75 * (second + 0)) / 2
@@ -160,13 +193,40 @@ def test_one_task_has_the_plain_head_and_learns_from_its_own_positives():
     assert float(ranker.compute_loss(inputs | {"labels": tf.constant([[False], [False]])})) == 0
 
 
+def test_a_value_counts_for_the_score_by_its_weight():
+    ranker, inputs = make_variant("values"), make_inputs()
+    logits, values = ranker.predictions(inputs)
+    assert values.shape == (2, 2) and np.abs(values).min() > 1e-3
+    np.testing.assert_allclose(ranker(inputs), logits[..., 0] + 0.5 * values, atol=1e-5)
+
+
+def test_values_are_learnt_from_the_positives_that_have_one():
+    ranker, inputs = make_variant("values"), make_inputs()
+    logits, values = (part.numpy() for part in ranker.predictions(inputs))
+    # The second list has no negative to lose to; the positive of the first has the value 2, that of
+    # the second none; errors weigh 0.5.
+    of_lists = (np.log(np.exp(logits[0, :, 0]).sum()) - logits[0, 0, 0] + 0) / 2
+    wanted = of_lists + 0.5 * (values[0, 0] - 2) ** 2
+    inputs["values"] = tf.constant([2.0, np.nan])
+    with tf.GradientTape() as tape:
+        loss = ranker.compute_loss(inputs)
+    np.testing.assert_allclose(loss, wanted, rtol=1e-4)
+    for gradient in tape.gradient(loss, ranker.trainable_variables):
+        if gradient is not None:
+            assert np.isfinite(tf.convert_to_tensor(gradient).numpy()).all()
+    inputs["values"] = tf.constant([np.nan, np.nan])
+    np.testing.assert_allclose(ranker.compute_loss(inputs), of_lists, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value_weight", [0.0, 0.5])
 @pytest.mark.parametrize("task_weights", [(), (1.0, 1.0)])
-def test_an_untrained_ranker_can_start_at_the_share_of_positives(task_weights):
-    ranker, inputs = make_ranker(make_tables(), task_weights=task_weights), make_inputs()
+def test_an_untrained_ranker_can_start_at_the_share_of_positives(task_weights, value_weight):
+    settings = {"task_weights": task_weights, "value_weight": value_weight}
+    ranker, inputs = make_ranker(make_tables(), **settings), make_inputs()
     scores = tf.reshape(inputs["retrieval_scores"], [-1])
     shares = tf.constant([0.25, 0.5][: max(len(task_weights), 1)])
     ranker.start_level(scores, shares)
-    logits = ranker.task_logits(inputs).numpy()
+    logits = ranker.predictions(inputs)[0].numpy()
     # ln(1/3) = -1.0986, and 0
     np.testing.assert_allclose(logits.mean((0, 1)), [-1.0986, 0.0][: len(shares)], atol=1e-4)
 

@@ -1,5 +1,6 @@
 import numpy as np
 
+from tfrs_mm.data.exposures import Exposures
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.training.mining import mine_examples, newest_targets
@@ -154,6 +155,59 @@ def test_scores_are_the_first_stages_own():
     examples, vectors = mine()
     wanted = np.einsum("nd,nkd->nk", examples.query, vectors[examples.candidates])
     np.testing.assert_allclose(examples.retrieval_scores, wanted, atol=1e-5)
+
+
+HOUR = 1 / 3600.0  # of one second
+
+
+def mine_shown(hours=8 * HOUR, **changes):
+    """User 1 was shown 9, 3, 11 and 12, at 28, 29, 31 and 61; user 2 saw 10 long before."""
+    exposures = Exposures.of(
+        np.array([1, 1, 1, 1, 2]), np.array([9, 3, 11, 12, 10]),
+        np.array([28.0, 29.0, 31.0, 61.0, 1.0]), num_users=2,
+    )  # fmt: skip
+    return mine(exposures=exposures, exposure_hours=hours, **changes)
+
+
+def negatives_of(examples):
+    return {
+        int(rows[0]): rows[1:][rows[1:] > 0].tolist()
+        for rows, shown in zip(examples.candidates, examples.shown, strict=True)
+        if shown
+    }
+
+
+def test_negatives_are_what_was_shown_near_the_positive_and_never_taken():
+    examples, vectors = mine_shown()
+    # 3 at 30: 11 is one second away, 9 two, and 3 was taken; 12 at 61 is near 8 at 60, but behind
+    # the user's last event. 2 at 20 has 9 at eight seconds, and 4 at 40 nothing: 11 is nine away.
+    assert negatives_of(examples) == {3: [11, 9], 2: [9]}
+    wanted = np.einsum("nd,nkd->nk", examples.query, vectors[examples.candidates])
+    filled = examples.candidates > 0
+    np.testing.assert_allclose(examples.retrieval_scores[filled], wanted[filled], atol=1e-5)
+    assert not examples.own_event[:, 1:].any()
+
+
+def test_a_positive_beside_which_nothing_was_shown_has_negatives_of_retrieval():
+    examples, _ = mine_shown()
+    plain, _ = mine()
+    others = ~examples.shown
+    assert others.sum() == 4 and not plain.shown.any()
+    np.testing.assert_array_equal(examples.candidates[others], plain.candidates[others])
+
+
+def test_a_positive_beside_others_counts_whatever_retrieval_returns():
+    examples, _ = mine_shown(num_candidates=1)
+    assert {2, 3} <= set(examples.candidates[:, 0].tolist())
+    assert examples.candidates.shape[1] == 2  # as many negatives as there are candidates
+    assert negatives_of(examples) == {3: [11], 2: [9]}
+
+
+def test_what_was_shown_without_any_training_event_is_no_negative():
+    warm = np.arange(13) > 0
+    warm[11] = False
+    examples, _ = mine_shown(warm=warm)
+    assert negatives_of(examples) == {3: [9], 2: [9]}
 
 
 def test_the_draw_follows_the_seed():

@@ -6,6 +6,8 @@ import pathlib
 import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
@@ -13,8 +15,10 @@ from tfrs_mm.artefacts import write_json
 from tfrs_mm.commands.answers import ask_sources
 from tfrs_mm.commands.evaluate import evaluate_run
 from tfrs_mm.config import load_config
+from tfrs_mm.data.exposures import NEGATIVES_FILE
 from tfrs_mm.data.input_pipeline import read_queries, read_windows
 from tfrs_mm.data.vocabulary import Vocabulary
+from tfrs_mm.errors import UserError
 from tfrs_mm.policy import TwoStage, diversifier_of
 from tfrs_mm.ranking.calibration import CALIBRATION_FILE, write_calibration
 from tfrs_mm.training.calibration import calibrate
@@ -26,32 +30,48 @@ from tfrs_mm.training.train import train
 VARIANTS = {
     "network, tasks, points, dpp, isotonic": {
         "structure": "parallel", "projection_dim": 0, "attention": "modalities",
-        "attention_dim": 4, "histogram_bins": 5, "tasks": ["view", "purchase"],
+        "attention_dim": 4, "fusion": "cross_attention", "fusion_dim": 4, "histogram_bins": 5,
+        "tasks": ["view", "purchase"],
         "task_balance": "uncertainty", "loss": "pointwise", "diversity": 0.3,
-        "diversifier": "dpp", "calibration": "isotonic",
+        "diversifier": "dpp", "calibration": "isotonic", "negatives_from": "exposures",
+        "exposure_hours": 0.01, "value_head": True,
     },
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def base(run_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run of the small world, whose data knows a second kind of events."""
+    """The run of the small world, whose data knows a second kind of events, and what every other
+    user was shown at any of them."""
     loaded = load_run(run_dir)
     data_dir = tmp_path_factory.mktemp("kinds") / "data"
     shutil.copytree(loaded.knowledge.data_dir, data_dir)
     Vocabulary(("view", "purchase")).write(data_dir / "vocabulary" / "events.txt")
+    windows = read_windows(data_dir, loaded.knowledge.schema)
+    rows, times = windows["history/item"], windows["history/time"]
+    window, place = np.nonzero((rows > 0) & (windows["user"] % 2 == 0)[:, None])
+    table = {
+        "user_id": loaded.knowledge.users.ids_of(windows["user"][window]).tolist(),
+        "item": rows[window, place].astype(np.int64) % 50 + 1,
+        "time": times[window, place].astype(np.float64),
+    }
+    pq.write_table(pa.table(table), data_dir / "behaviour" / NEGATIVES_FILE)
     return dataclasses.replace(
         loaded, knowledge=dataclasses.replace(loaded.knowledge, data_dir=data_dir)
     )
 
 
 def windows_of(base):
-    """Every third event is a purchase."""
+    """Every third event is a purchase, and two of three have a rating."""
     windows = read_windows(base.knowledge.data_dir, base.knowledge.schema)
     events = np.broadcast_to(
         np.arange(windows["history/event"].shape[1]) % 3 // 2 + 1, windows["history/event"].shape
     )
-    return windows | {"history/event": events}
+    return windows | {
+        "history/event": events,
+        "history/value": (windows["history/item"] % 5).astype(np.float32),
+        "history/value_present": (events == 1).astype(np.int64),
+    }
 
 
 def answers(model, queries):
@@ -65,7 +85,8 @@ def answers(model, queries):
 def test_a_variant_trains_reloads_and_answers_the_same(name, base, run_dir, tmp_path):
     knowledge, query_model = base.knowledge, base.model.query_model
     settings = {"max_epochs": 1, "learning_rate": 0.01, "max_examples": 128} | VARIANTS[name]
-    config = base.config.with_overrides({f"ranking.{key}": v for key, v in settings.items()})
+    settings = {f"ranking.{key}": value for key, value in settings.items()}
+    config = base.config.with_overrides(settings | {"data.values": "rating"})
     tables = make_ranking_tables(knowledge, base.item_vectors, base.modality_values)
     stage = train_ranking(
         knowledge, config, query_model, tables, windows_of(base), tmp_path / "work"
@@ -92,6 +113,17 @@ def test_a_variant_trains_reloads_and_answers_the_same(name, base, run_dir, tmp_
     expected, found = answers(model, queries), answers(load_run(copy).model, queries)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_allclose(found[1], expected[1], atol=1e-5)
+
+
+def test_exposures_that_no_positive_has_are_told(base, tmp_path):
+    config = base.config.with_overrides(
+        {"ranking.negatives_from": "exposures", "ranking.exposure_hours": 1e-6}
+    )
+    windows = read_windows(base.knowledge.data_dir, base.knowledge.schema)
+    windows["is_target"] = windows["is_target"] & (windows["user"] % 2 == 1)[:, None]
+    tables = make_ranking_tables(base.knowledge, base.item_vectors, base.modality_values)
+    with pytest.raises(UserError, match=r"Raise `ranking.exposure_hours`, or set"):
+        train_ranking(base.knowledge, config, base.model.query_model, tables, windows, tmp_path)
 
 
 def test_a_run_of_several_sources_answers_with_calibrated_probabilities(data_dir, tmp_path):
