@@ -67,9 +67,7 @@ class Recommender(tf.Module):
             self._recommend_diversified, inputs[signatures.RECOMMEND_DIVERSIFIED]
         )
         self.retrieve = _served(self._retrieve, inputs[signatures.RETRIEVE])
-        self.similar_items = _served(
-            self._similar_items, inputs[signatures.SIMILAR_ITEMS]
-        )
+        self.similar_items = _served(self._similar_items, inputs[signatures.SIMILAR_ITEMS])
         if TIMES in self._contexts or KINDS in self._contexts:
             self.recommend_events = _served(self._recommend, signatures.EVENT_INPUTS)
             self.retrieve_events = _served(self._retrieve, signatures.EVENT_INPUTS)
