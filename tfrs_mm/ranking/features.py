@@ -24,6 +24,7 @@ class RankingTables(tf.Module):
         popularity: np.ndarray,
         categories: Mapping[str, np.ndarray],
         transitions: TransitionTables | None = None,
+        reads_vectors: bool = True,
     ) -> None:
         """Normalises and keeps the tables.
 
@@ -34,13 +35,14 @@ class RankingTables(tf.Module):
             popularity: `[items + 1, buckets + 1, 4]`.
             categories: by column, `[items + 1, width]` int32.
             transitions: item-to-item statistics; None where the data has none.
+            reads_vectors: whether query, candidate and their product are features themselves.
         """
         super().__init__()
         self.item_vectors = _table(item_vectors, "item_vectors")
         self.modality_vectors = _table(_unit(modality_vectors), "modality_vectors")
         self.present = _table(present, "present")
         self.popularity = _table(popularity, "popularity")
-        self.transitions = transitions
+        self.transitions, self.reads_vectors = transitions, reads_vectors
         self.categories = {name: _table(rows, name) for name, rows in sorted(categories.items())}
 
     def replace_linear(self, models: Mapping[str, ItemToItem]) -> None:
@@ -57,7 +59,8 @@ class RankingTables(tf.Module):
     def num_features(self) -> int:
         """Numbers that `candidate_features` gives for one candidate."""
         similarities = _SIMILARITIES * (1 + self.modality_vectors.shape[1])
-        fixed = 3 * self.item_vectors.shape[1] + 2 + similarities + NUM_FEATURES
+        vectors = 3 * self.item_vectors.shape[1] if self.reads_vectors else 0
+        fixed = vectors + 2 + similarities + NUM_FEATURES
         transitions = self.transitions.num_features if self.transitions is not None else 0
         return fixed + len(self.categories) + transitions
 
@@ -97,7 +100,8 @@ def candidate_features(
     known = history > 0
     length = tf.reduce_sum(tf.cast(known, tf.float32), axis=1)
     log_length = tf.broadcast_to(tf.math.log1p(length)[:, None, None], tf.shape(vectors[..., :1]))
-    parts = [repeated, vectors, repeated * vectors, retrieval_scores[..., None], log_length]
+    parts = [repeated, vectors, repeated * vectors] if tables.reads_vectors else []
+    parts += [retrieval_scores[..., None], log_length]
 
     recency = _recency(known, length)
     by_vector = _unit_dot(vectors, tf.gather(tables.item_vectors, history))[..., None]

@@ -47,7 +47,11 @@ _ADAPT_EXAMPLES = 512
 
 
 def make_ranking_tables(
-    knowledge: Knowledge, item_vectors: np.ndarray, values: np.ndarray, linear: LinearModels
+    knowledge: Knowledge,
+    item_vectors: np.ndarray,
+    values: np.ndarray,
+    linear: LinearModels,
+    reads_vectors: bool,
 ) -> RankingTables:
     """What ranking reads of every item.
 
@@ -56,6 +60,7 @@ def make_ranking_tables(
         item_vectors: `[items + 1, dim]`, the item tower's.
         values: `[items + 1, modality, reduced_dim]`.
         linear: of `fit_linear`.
+        reads_vectors: see `RankingTables`.
     """
     counts, data, neighbours = knowledge.counts, knowledge.config.data, knowledge.neighbours
     kinds = {}
@@ -72,6 +77,7 @@ def make_ranking_tables(
         popularity_table(counts.counts, counts.time_edges, counts.first_time),
         knowledge.catalogue.categories,
         transitions if kinds else None,
+        reads_vectors,
     )
 
 

@@ -137,7 +137,9 @@ def _assemble(
         item_vectors = corpus_vectors(two_tower, knowledge.schema.num_items + 1)
     query_model = QueryModel(two_tower.user_tower, item_vectors)
     linear = read_linear(run_dir / LINEAR_FILE, config.linear)
-    ranking_tables = make_ranking_tables(knowledge, item_vectors, values, linear)
+    ranking_tables = make_ranking_tables(
+        knowledge, item_vectors, values, linear, config.ranking.vectors
+    )
     spec = context_spec(config, knowledge.schema)
     ranker = build_ranker(config, knowledge.schema, ranking_tables, spec)
     _restore(ranker, run_dir / "ranking" / "weights")

@@ -97,7 +97,7 @@ def train(
     started = time.monotonic()
     query_model = QueryModel(retrieval.model.user_tower, item_vectors)
     linear = towers.linear
-    tables = make_ranking_tables(knowledge, item_vectors, values, linear[1])
+    tables = make_ranking_tables(knowledge, item_vectors, values, linear[1], config.ranking.vectors)
     ranking = train_ranking(
         knowledge, config, query_model, tables, towers.left_to_ranker, linear, work_dir,
         None if last_fit is None else last_fit.ranking,
