@@ -100,6 +100,10 @@ class RetrievalConfig:
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07
+    # `softmax` lets a positive compete with its negatives; `gbce` judges each candidate on its own
+    # and weighs positives by how often their items are drawn as negatives.
+    loss: Literal["softmax", "gbce"] = "softmax"
+    gbce_calibration: float = 0.75  # from 0, plain binary cross entropy, to 1, calibrated
     # What a positive competes with: a sample that all queries of a batch share, or all items with
     # events, which is exact and costs as much as the corpus is large.
     negatives: Literal["mixed", "all"] = "mixed"

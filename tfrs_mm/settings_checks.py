@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tfrs_mm import encoder_settings
 from tfrs_mm.data_checks import data_faults
 from tfrs_mm.ranking_settings import ranking_faults
-from tfrs_mm.settings import AlignmentConfig, EncoderConfig, EncodersConfig
+from tfrs_mm.settings import AlignmentConfig, EncoderConfig, EncodersConfig, RetrievalConfig
 
 if TYPE_CHECKING:
     from tfrs_mm.config import Config
@@ -65,8 +65,7 @@ def illegal_values(config: "Config") -> list[str]:
     ridge = config.fusion.imputation_ridge
     demand(0 < ridge < math.inf, "fusion.imputation_ridge", "above 0, and finite", ridge)
     faults += _alignment_faults(config.alignment)
-    negatives = retrieval.uniform_negatives
-    demand(negatives >= 0, "retrieval.uniform_negatives", "0 or more", negatives)
+    faults += _negatives_faults(retrieval)
     if retrieval.heads >= 1:
         demand(
             retrieval.dim % retrieval.heads == 0,
@@ -88,6 +87,22 @@ def illegal_values(config: "Config") -> list[str]:
         config.export.k,
     )
     return faults
+
+
+def _negatives_faults(retrieval: RetrievalConfig) -> list[str]:
+    """One line for each entry about negatives and their loss that makes no sense."""
+    sampled = retrieval.negatives != "all"
+    unsampled = "where retrieval.negatives is 'all' and nothing is sampled"
+    rules = {
+        "uniform_negatives": (retrieval.uniform_negatives >= 0, "0 or more"),
+        "loss": (sampled or retrieval.loss != "gbce", f"'softmax' {unsampled}"),
+        "gbce_calibration": (0 <= retrieval.gbce_calibration <= 1, "from 0 to 1"),
+    }
+    return [
+        f"retrieval.{name}: must be {rule}, received {getattr(retrieval, name)!r}"
+        for name, (holds, rule) in rules.items()
+        if not holds
+    ]
 
 
 def _alignment_faults(alignment: AlignmentConfig) -> list[str]:

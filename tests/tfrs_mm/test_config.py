@@ -172,8 +172,13 @@ def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
              "alignment.behaviour": False},
             "alignment.behaviour: must be true where alignment.modalities is false",
         ),
+        (
+            {"retrieval.loss": "gbce", "retrieval.negatives": "all"},
+            "retrieval.loss: must be 'softmax' where retrieval.negatives is 'all'",
+        ),
+        ({"retrieval.gbce_calibration": 1.5}, "retrieval.gbce_calibration: must be from 0 to 1"),
     ],
 )  # fmt: skip
-def test_fusion_and_alignment_that_make_no_sense_are_refused(overrides, fault):
+def test_fusion_alignment_and_negatives_that_make_no_sense_are_refused(overrides, fault):
     with pytest.raises(UserError, match=fault):
         Config().with_overrides(overrides)

@@ -59,6 +59,7 @@ def build_two_tower(
         lengths=settings.lengths,
         alignment=build_alignment(config.alignment, len(schema.modalities)),
         agreement=config.alignment.agreement,
+        gbce_calibration=settings.gbce_calibration if settings.loss == "gbce" else None,
     )
     vectors = model.item_vectors(tf.range(2))
     user_tower(tf.zeros([1, schema.max_history, vectors.shape[-1]]))

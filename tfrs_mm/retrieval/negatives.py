@@ -9,6 +9,7 @@ some uniformly from all items with events, so the tail is seen too. Q is the exa
 mixture.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +85,10 @@ class MixedNegatives:
         smallest = expected[self._warm].min() if len(self._warm) else 1.0
         log_expected = np.log(np.maximum(expected, smallest)).astype(np.float32)
         return tf.gather(tf.constant(log_expected), tf.maximum(rows, 0))
+
+    def mean_log_q(self, places: int) -> float:
+        """Log of the expected number of draws of an item, were all drawn alike; see `log_q`."""
+        return math.log((min(self._in_batch, places) + self._uniform) / max(len(self._warm), 1))
 
     def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> Negatives:
         """One sample.

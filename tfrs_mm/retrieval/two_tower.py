@@ -10,6 +10,7 @@ from tfrs_mm.losses import (
     any_of,
     correct_for_sampling,
     first_of_each,
+    gbce,
     same_item,
     sampled_softmax,
 )
@@ -46,7 +47,24 @@ class TwoTowerModel(tfrs.Model):
         lengths: Sequence[int] = (),
         alignment: Alignment | None = None,
         agreement: float = 0.0,
+        gbce_calibration: float | None = None,
     ) -> None:
+        """Joins the towers.
+
+        Args:
+            item_tower: of candidates and histories.
+            user_tower: of queries.
+            tables: what is known of every item.
+            negatives: what a positive competes with.
+            temperature: that scores are divided by.
+            log_q_correction: whether the loss takes into account that items are drawn unequally.
+            remove_accidental_hits: whether the positive itself is no negative.
+            mask_history: whether items of the user's own window are no negatives.
+            lengths: ascending, that batches are cut to.
+            alignment: added to the loss.
+            agreement: weight of the penalty where modalities disagree.
+            gbce_calibration: of the loss `gbce`; None is the sampled softmax.
+        """
         super().__init__()
         self.item_tower, self.user_tower = item_tower, user_tower
         self._tables, self._negatives = tables, negatives
@@ -56,6 +74,7 @@ class TwoTowerModel(tfrs.Model):
         self._mask_history = mask_history
         self._lengths = tuple(lengths)
         self.alignment, self._agreement = alignment, agreement
+        self._gbce_calibration = gbce_calibration
 
     def item_vectors(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`[n]` integer rows to `[n, dim]`."""
@@ -106,8 +125,9 @@ class TwoTowerModel(tfrs.Model):
         queries = self.user_tower(targets[:, :-1], training=training)
         positive = tf.reduce_sum(queries * targets, axis=-1) / self._temperature
         negative = tf.einsum("btd,nd->btn", queries, negative_vectors) / self._temperature
-        if self._log_q_correction:
-            positive = correct_for_sampling(positive, self._negatives.log_q(rows, batch * time))
+        log_q = self._negatives.log_q(rows, batch * time)
+        if self._log_q_correction and self._gbce_calibration is None:
+            positive = correct_for_sampling(positive, log_q)
             negative = correct_for_sampling(negative, negatives.log_q)
 
         allowed = tf.broadcast_to(negatives.rows >= 0, tf.shape(negative))
@@ -118,11 +138,16 @@ class TwoTowerModel(tfrs.Model):
             allowed &= ~any_of(rows, negatives.rows)[:, None, :]
 
         size = tf.shape(negative)[-1]
-        losses = sampled_softmax(
-            tf.reshape(positive, [-1]),
-            tf.reshape(negative, [-1, size]),
-            tf.reshape(allowed, [-1, size]),
-        )
+        logits = tf.reshape(positive, [-1]), tf.reshape(negative, [-1, size])
+        allowed = tf.reshape(allowed, [-1, size])
+        if self._gbce_calibration is None:
+            losses = sampled_softmax(*logits, allowed)
+        else:
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            if not self._log_q_correction:
+                log_q = tf.fill(tf.shape(rows), self._negatives.mean_log_q(batch * time))
+            rate = replicas * tf.exp(tf.reshape(log_q, [-1]))
+            losses = gbce(*logits, allowed, rate, self._gbce_calibration)
         weights = tf.cast(flat_is_target, losses.dtype)
         mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
         if self.alignment is not None:

@@ -92,6 +92,30 @@ def test_a_batch_cut_to_its_longest_window_has_the_same_loss(longest):
     np.testing.assert_allclose(whole, cut, rtol=1e-6)
 
 
+@pytest.mark.parametrize("corrected", [True, False])
+def test_gbce_weighs_positives_by_how_often_their_items_are_drawn(corrected):
+    # All 4 * 7 places are drawn as negatives, and nothing else.
+    model = make_model(
+        retrieval__loss="gbce", retrieval__gbce_calibration=0.75, retrieval__uniform_negatives=0,
+        retrieval__in_batch_negatives=28, retrieval__log_q_correction=corrected,
+    )  # fmt: skip
+    rows, is_target = make_batch(4).values()
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
+    queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    losses = []
+    for window, of, places in zip(rows, queries, is_target, strict=True):
+        rivals = [row for row in rows[is_target] if row not in window]
+        for target, query in zip(window[places], of[places], strict=True):
+            # Row r is a target r times of 1 + 2 + ... + 40 = 820, and 28 are drawn.
+            rate = 28 * target / 820 if corrected else 28 / NUM_ITEMS
+            scores = vectors @ query / 0.07
+            negative = np.log1p(np.exp(scores[rivals])).sum()
+            weight = 0.75 * rate + 0.25
+            losses.append((weight * np.log1p(np.exp(-scores[target])) + negative) / 29)
+    loss = model.compute_loss({"history/item": tf.constant(rows), "is_target": is_target})
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+
+
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)
