@@ -109,6 +109,10 @@ class RetrievalConfig:
     negatives: Literal["mixed", "all"] = "mixed"
     in_batch_negatives: int = 1024  # drawn from the batch's targets and shared by all its queries
     uniform_negatives: int = 512  # drawn from all items with events besides
+    # Of the last batches' targets, whose vectors compete again once there are so many; 0 is none.
+    negatives_queue: int = 0
+    # Steps before they do: vectors that still change fast say nothing once they are old.
+    negatives_queue_warmup: int = 1000
     log_q_correction: bool = True
     remove_accidental_hits: bool = True
     mask_history: bool = True  # items of the user's own window are no negatives

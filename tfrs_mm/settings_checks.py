@@ -96,6 +96,11 @@ def _negatives_faults(retrieval: RetrievalConfig) -> list[str]:
     rules = {
         "uniform_negatives": (retrieval.uniform_negatives >= 0, "0 or more"),
         "loss": (sampled or retrieval.loss != "gbce", f"'softmax' {unsampled}"),
+        "negatives_queue": (
+            retrieval.negatives_queue == 0 or (sampled and retrieval.negatives_queue > 0),
+            "0 or more" if sampled else f"0 {unsampled}",
+        ),
+        "negatives_queue_warmup": (retrieval.negatives_queue_warmup >= 0, "0 or more"),
         "gbce_calibration": (0 <= retrieval.gbce_calibration <= 1, "from 0 to 1"),
     }
     return [

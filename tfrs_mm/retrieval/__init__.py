@@ -1,10 +1,13 @@
 """The first stage: two towers trained against each other, to find candidates in the corpus."""
 
 from tfrs_mm.retrieval.build import build_two_tower
-from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives, Negatives
+from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
 from tfrs_mm.retrieval.query import QueryModel
+from tfrs_mm.retrieval.queue import NegativesQueue
+from tfrs_mm.retrieval.sampler import Negatives, NegativeSampler
 from tfrs_mm.retrieval.two_tower import TwoTowerModel
 
 __all__ = [
-    "AllItems", "MixedNegatives", "Negatives", "QueryModel", "TwoTowerModel", "build_two_tower",
+    "AllItems", "MixedNegatives", "NegativeSampler", "Negatives", "NegativesQueue", "QueryModel",
+    "TwoTowerModel", "build_two_tower",
 ]  # fmt: skip

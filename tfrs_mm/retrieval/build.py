@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
+from tfrs_mm.retrieval.queue import NegativesQueue
+from tfrs_mm.retrieval.sampler import NegativeSampler
 from tfrs_mm.retrieval.two_tower import TwoTowerModel
 from tfrs_mm.schema import Schema
 from tfrs_mm.towers import ItemTables, ItemTower, UserTower, build_alignment
@@ -51,7 +53,7 @@ def build_two_tower(
         item_tower,
         user_tower,
         tables,
-        _negatives(config, target_counts),
+        _sampler(config, target_counts),
         temperature=settings.temperature,
         log_q_correction=settings.log_q_correction,
         remove_accidental_hits=settings.remove_accidental_hits,
@@ -68,13 +70,19 @@ def build_two_tower(
     return model
 
 
-def _negatives(config: Config, target_counts: np.ndarray) -> MixedNegatives | AllItems:
+def _sampler(config: Config, target_counts: np.ndarray) -> NegativeSampler:
     settings = config.retrieval
     if settings.negatives == "all":
-        return AllItems(target_counts)
-    return MixedNegatives(
+        return NegativeSampler(AllItems(target_counts))
+    negatives = MixedNegatives(
         target_counts,
         in_batch=settings.in_batch_negatives,
         uniform=settings.uniform_negatives,
         seed=config.training.seed,
     )
+    queue = None
+    if settings.negatives_queue:
+        queue = NegativesQueue(
+            settings.negatives_queue, settings.dim, settings.negatives_queue_warmup
+        )
+    return NegativeSampler(negatives, queue)

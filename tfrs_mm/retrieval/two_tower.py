@@ -14,7 +14,7 @@ from tfrs_mm.losses import (
     same_item,
     sampled_softmax,
 )
-from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives, Negatives
+from tfrs_mm.retrieval.sampler import NegativeSampler
 from tfrs_mm.towers import (
     Alignment,
     ItemTables,
@@ -39,7 +39,7 @@ class TwoTowerModel(tfrs.Model):
         item_tower: ItemTower,
         user_tower: UserTower,
         tables: ItemTables,
-        negatives: MixedNegatives | AllItems,
+        sampler: NegativeSampler,
         temperature: float,
         log_q_correction: bool = True,
         remove_accidental_hits: bool = True,
@@ -55,7 +55,7 @@ class TwoTowerModel(tfrs.Model):
             item_tower: of candidates and histories.
             user_tower: of queries.
             tables: what is known of every item.
-            negatives: what a positive competes with.
+            sampler: of what a positive competes with.
             temperature: that scores are divided by.
             log_q_correction: whether the loss takes into account that items are drawn unequally.
             remove_accidental_hits: whether the positive itself is no negative.
@@ -67,7 +67,7 @@ class TwoTowerModel(tfrs.Model):
         """
         super().__init__()
         self.item_tower, self.user_tower = item_tower, user_tower
-        self._tables, self._negatives = tables, negatives
+        self._tables, self._sampler = tables, sampler
         self._temperature = temperature
         self._log_q_correction = log_q_correction
         self._remove_accidental_hits = remove_accidental_hits
@@ -75,6 +75,11 @@ class TwoTowerModel(tfrs.Model):
         self._lengths = tuple(lengths)
         self.alignment, self._agreement = alignment, agreement
         self._gbce_calibration = gbce_calibration
+
+    @property
+    def training_state(self) -> list[tf.Variable]:
+        """What training remembers from step to step and needs to go on; no weights."""
+        return self._sampler.variables
 
     def item_vectors(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`[n]` integer rows to `[n, dim]`."""
@@ -114,20 +119,21 @@ class TwoTowerModel(tfrs.Model):
     def _loss(self, rows: tf.Tensor, is_target: tf.Tensor, training: bool) -> tf.Tensor:
         batch, time = rows.shape
         flat_rows, flat_is_target = tf.reshape(rows, [-1]), tf.reshape(is_target, [-1])
-        drawn = self._negatives.draw(flat_rows, flat_is_target)
+        drawn = self._sampler.draw(flat_rows, flat_is_target)
 
-        wanted = tf.concat([flat_rows, tf.maximum(drawn.rows, 0)], axis=0)
+        wanted = tf.concat([flat_rows, tf.maximum(drawn, 0)], axis=0)
         vectors = self._vectors_of(wanted, training)
         dim = vectors.shape[-1]
         targets = tf.reshape(vectors[: batch * time], [batch, time, dim])
-        negatives, negative_vectors = self._from_all_replicas(drawn, vectors[batch * time :])
+        negatives, log_q, mean_log_q = self._sampler.compete(
+            drawn, vectors[batch * time :], flat_rows, training
+        )
 
         queries = self.user_tower(targets[:, :-1], training=training)
         positive = tf.reduce_sum(queries * targets, axis=-1) / self._temperature
-        negative = tf.einsum("btd,nd->btn", queries, negative_vectors) / self._temperature
-        log_q = self._negatives.log_q(rows, batch * time)
+        negative = tf.einsum("btd,nd->btn", queries, negatives.vectors) / self._temperature
         if self._log_q_correction and self._gbce_calibration is None:
-            positive = correct_for_sampling(positive, log_q)
+            positive = correct_for_sampling(positive, tf.reshape(log_q, [batch, time]))
             negative = correct_for_sampling(negative, negatives.log_q)
 
         allowed = tf.broadcast_to(negatives.rows >= 0, tf.shape(negative))
@@ -144,14 +150,12 @@ class TwoTowerModel(tfrs.Model):
             losses = sampled_softmax(*logits, allowed)
         else:
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            if not self._log_q_correction:
-                log_q = tf.fill(tf.shape(rows), self._negatives.mean_log_q(batch * time))
-            rate = replicas * tf.exp(tf.reshape(log_q, [-1]))
+            rate = replicas * tf.exp(log_q if self._log_q_correction else mean_log_q)
             losses = gbce(*logits, allowed, rate, self._gbce_calibration)
         weights = tf.cast(flat_is_target, losses.dtype)
         mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
         if self.alignment is not None:
-            mean += self.aligned(drawn.rows)
+            mean += self.aligned(drawn)
         if self._agreement > 0:
             parts = self.item_tower.parts(self._tables.gather(flat_rows))
             decided = self.item_tower.split(tf.reshape(queries, [-1, dim]))
@@ -168,19 +172,3 @@ class TwoTowerModel(tfrs.Model):
         if self._tables.size <= rows.shape[0]:
             return tf.gather(self.item_vectors(tf.range(self._tables.size), training), rows)
         return self.item_vectors(rows, training)
-
-    def _from_all_replicas(
-        self, drawn: Negatives, vectors: tf.Tensor
-    ) -> tuple[Negatives, tf.Tensor]:
-        """Every replica's negatives, so that more replicas mean more negatives, not just more
-        batches.
-
-        The expected counts of all items grow by the same factor, which a softmax does not see.
-        """
-        context = tf.distribute.get_replica_context()
-        alone = context is None or context.num_replicas_in_sync == 1
-        # All items are the same ones on every replica.
-        if alone or isinstance(self._negatives, AllItems):
-            return drawn, vectors
-        gathered = Negatives(*(context.all_gather(part, axis=0) for part in drawn))
-        return gathered, context.all_gather(vectors, axis=0)

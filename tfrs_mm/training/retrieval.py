@@ -109,7 +109,10 @@ def train_retrieval(
     steps = -(-count_windows(knowledge.data_dir, schema) // settings.batch_size)
     dataset = holdout.without(
         window_batches(
-            knowledge.data_dir, schema, settings.batch_size, config.training.seed,
+            knowledge.data_dir,
+            schema,
+            settings.batch_size,
+            config.training.seed,
             lengths=settings.lengths,
         )
     )
@@ -142,6 +145,7 @@ def train_retrieval(
         work_dir / "checkpoints" / "retrieval",
         averaged=settings.average_decay > 0,
         restore_from=saved_dir / "checkpoints" / "retrieval",
+        state=model.training_state,
     )
     fit(
         model, dataset, steps, settings.max_epochs, keep_best,

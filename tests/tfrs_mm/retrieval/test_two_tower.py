@@ -116,6 +116,36 @@ def test_gbce_weighs_positives_by_how_often_their_items_are_drawn(corrected):
     np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
 
 
+def test_queued_items_compete_unless_the_user_had_them():
+    # All 4 * 7 places are drawn as negatives, and nothing else; ten of before compete as well.
+    model = make_model(
+        retrieval__uniform_negatives=0, retrieval__in_batch_negatives=28,
+        retrieval__negatives_queue=10, retrieval__negatives_queue_warmup=3,
+    )  # fmt: skip
+    generator = np.random.default_rng(0)
+    queued, queued_vectors = np.arange(10, 20), generator.normal(size=(10, 16))
+    for variable, value in zip(model.training_state, (queued, queued_vectors, 3), strict=True):
+        variable.assign(value)
+    rows, is_target = make_batch(4).values()
+    assert any(np.isin(queued, window).any() for window in rows)
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
+    queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    # Row r is a target r times of 1 + 2 + ... + 40 = 820, and 28 + 10 are there.
+    q = 38 * np.arange(NUM_ITEMS + 1) / 820
+    losses = []
+    for window, of, places in zip(rows, queries, is_target, strict=True):
+        drawn = rows[is_target & ~np.isin(rows, window)]
+        kept = ~np.isin(queued, window)
+        for target, query in zip(window[places], of[places], strict=True):
+            negative = np.exp(vectors[drawn] @ query / 0.07) / q[drawn]
+            earlier = np.exp(queued_vectors[kept] @ query / 0.07) / q[queued[kept]]
+            positive = np.exp(vectors[target] @ query / 0.07) / q[target]
+            total = positive + negative.sum() + earlier.sum()
+            losses.append(np.log(total / positive))
+    inputs = {"history/item": tf.constant(rows), "is_target": tf.constant(is_target)}
+    np.testing.assert_allclose(model.compute_loss(inputs), np.mean(losses), rtol=1e-4)
+
+
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)
@@ -147,7 +177,11 @@ def test_a_training_step_compiles_with_xla_and_holds_no_strings():
 
 
 def test_xla_and_plain_execution_give_the_same_loss():
-    model = make_model(retrieval__uniform_negatives=0, retrieval__in_batch_negatives=224)
+    model = make_model(
+        retrieval__uniform_negatives=0, retrieval__in_batch_negatives=224,
+        retrieval__negatives_queue=10, retrieval__negatives_queue_warmup=0,
+    )  # fmt: skip
+    model.training_state[0].assign(range(1, 11))
     # all 32 * 7 places are drawn, so the negatives do not depend on chance
     batch = {k: tf.constant(v) for k, v in make_batch().items()}
     plain = tf.function(model.compute_loss)(batch)
@@ -234,13 +268,13 @@ strategy = make_strategy("mirrored", 32)
 assert strategy.num_replicas_in_sync == 2
 seen = []
 with strategy.scope():
-    model = t.make_model(retrieval__batch_size=32)
-    gather = model._from_all_replicas
+    model = t.make_model(retrieval__batch_size=32, retrieval__negatives_queue=50)
+    gather = model._sampler._from_all_replicas
     def watched(drawn, vectors):
         result = gather(drawn, vectors)
-        seen.append((int(drawn.rows.shape[0]), result[0].rows.shape[0], result[1].shape[0]))
+        seen.append((int(drawn.shape[0]), result[0].shape[0], result[1].shape[0]))
         return result
-    model._from_all_replicas = watched
+    model._sampler._from_all_replicas = watched
     model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
 dataset = tf.data.Dataset.from_tensor_slices(t.make_batch(32)).repeat()
 dataset = dataset.batch(32, drop_remainder=True)
@@ -248,6 +282,10 @@ losses = model.fit(dataset, steps_per_epoch=20, epochs=2, verbose=0).history["lo
 assert losses[1] < losses[0], losses
 size, gathered, vectors = seen[0]
 assert gathered == 2 * size and vectors in (2 * size, None), seen
+for variable in model.training_state:
+    copies = [copy.numpy() for copy in strategy.experimental_local_results(variable)]
+    assert len(copies) == 2 and np.array_equal(*copies), copies
+assert (model.training_state[0].numpy() > 0).all()
 print("negatives of", size, "gathered", losses)
 """
 

@@ -1,0 +1,103 @@
+"""All that the positives of a batch compete with: drawn now, on every replica, or kept from before.
+
+What is drawn and with which Q is the business of `negatives`, what is kept that of `queue`; here
+they are put side by side, and what training remembers is brought up to date.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfrs_mm.retrieval.negatives import NEVER, AllItems, MixedNegatives
+from tfrs_mm.retrieval.queue import NegativesQueue
+
+
+class Negatives(NamedTuple):
+    """Candidates that all queries of a batch share.
+
+    Attributes:
+        rows: `[n]` int32; `NEVER` at a place that holds none.
+        vectors: `[n, dim]`.
+        log_q: `[n]` float32, log of the expected number of times that the item is among them. Of
+            several replicas it is one's share, which is the same for all items and which a softmax
+            does not see.
+    """
+
+    rows: tf.Tensor
+    vectors: tf.Tensor
+    log_q: tf.Tensor
+
+
+class NegativeSampler:
+    """Draws, gathers and remembers negatives."""
+
+    def __init__(
+        self, negatives: MixedNegatives | AllItems, queue: NegativesQueue | None = None
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            negatives: what is drawn.
+            queue: of past batches' items, which compete as well; not with `AllItems`.
+        """
+        self._negatives, self._queue = negatives, queue
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """What is remembered from step to step."""
+        return [] if self._queue is None else self._queue.variables
+
+    def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> tf.Tensor:
+        """Rows of this replica's negatives; see `MixedNegatives.draw`."""
+        return self._negatives.draw(targets, is_target)
+
+    def compete(
+        self, drawn: tf.Tensor, vectors: tf.Tensor, targets: tf.Tensor, training: bool
+    ) -> tuple[Negatives, tf.Tensor, tf.Tensor]:
+        """Everything the batch's positives compete with.
+
+        Args:
+            drawn: of `draw`.
+            vectors: `[negatives, dim]`, theirs.
+            targets: `[places]` int32, the rows at all places of the batch.
+            training: whether what is seen is remembered.
+
+        Returns:
+            The negatives; `[places]`, log Q of the targets; and the scalar log Q of an item, were
+            all drawn alike.
+        """
+        places, replicas = targets.shape[0], _num_replicas()
+        rows, vectors = self._from_all_replicas(drawn, vectors)
+        queued = None
+        if self._queue is not None:
+            queue_rows, queue_vectors, used = self._queue.read()
+            queued = used / replicas  # as many for each replica's draws
+            if training:
+                is_kept = tf.tile(self._negatives.is_from_targets(places), [replicas])
+                self._queue.push(tf.where(is_kept, rows, NEVER), vectors)
+            rows = tf.concat([rows, queue_rows], axis=0)
+            vectors = tf.concat([vectors, queue_vectors], axis=0)
+        log_q, of_targets = (
+            self._negatives.log_q(asked, places, queued) for asked in (rows, targets)
+        )
+        return (
+            Negatives(rows, vectors, log_q),
+            of_targets,
+            self._negatives.mean_log_q(places, queued),
+        )
+
+    def _from_all_replicas(
+        self, rows: tf.Tensor, vectors: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Every replica's negatives, so that more replicas mean more negatives, not just more
+        batches.
+        """
+        # All items are the same ones on every replica.
+        if _num_replicas() == 1 or isinstance(self._negatives, AllItems):
+            return rows, vectors
+        context = tf.distribute.get_replica_context()
+        return context.all_gather(rows, axis=0), context.all_gather(vectors, axis=0)
+
+
+def _num_replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
