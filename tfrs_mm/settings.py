@@ -113,6 +113,12 @@ class RetrievalConfig:
     negatives_queue: int = 0
     # Steps before they do: vectors that still change fast say nothing once they are old.
     negatives_queue_warmup: int = 1000
+    # Where Q comes from: from the counts of all targets, or estimated while training goes on, in
+    # arrays of so many places for each of so many hash functions, at so large a rate.
+    frequencies: Literal["counted", "streaming"] = "counted"
+    frequency_buckets: int = 65_536
+    frequency_hashes: int = 2
+    frequency_rate: float = 0.01
     log_q_correction: bool = True
     remove_accidental_hits: bool = True
     mask_history: bool = True  # items of the user's own window are no negatives

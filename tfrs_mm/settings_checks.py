@@ -101,6 +101,10 @@ def _negatives_faults(retrieval: RetrievalConfig) -> list[str]:
             "0 or more" if sampled else f"0 {unsampled}",
         ),
         "negatives_queue_warmup": (retrieval.negatives_queue_warmup >= 0, "0 or more"),
+        "frequencies": (sampled or retrieval.frequencies == "counted", f"'counted' {unsampled}"),
+        "frequency_buckets": (retrieval.frequency_buckets >= 1, "at least 1"),
+        "frequency_hashes": (retrieval.frequency_hashes >= 1, "at least 1"),
+        "frequency_rate": (0 < retrieval.frequency_rate < 1, "above 0 and below 1"),
         "gbce_calibration": (0 <= retrieval.gbce_calibration <= 1, "from 0 to 1"),
     }
     return [

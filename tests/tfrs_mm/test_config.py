@@ -176,6 +176,18 @@ def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
             {"retrieval.loss": "gbce", "retrieval.negatives": "all"},
             "retrieval.loss: must be 'softmax' where retrieval.negatives is 'all'",
         ),
+        (
+            {"retrieval.negatives_queue": 10, "retrieval.negatives": "all"},
+            "retrieval.negatives_queue: must be 0 where retrieval.negatives is 'all'",
+        ),
+        (
+            {"retrieval.frequencies": "streaming", "retrieval.negatives": "all"},
+            "retrieval.frequencies: must be 'counted' where retrieval.negatives is 'all'",
+        ),
+        (
+            {"retrieval.frequency_rate": 1.0},
+            "retrieval.frequency_rate: must be above 0 and below 1",
+        ),
         ({"retrieval.gbce_calibration": 1.5}, "retrieval.gbce_calibration: must be from 0 to 1"),
     ],
 )  # fmt: skip

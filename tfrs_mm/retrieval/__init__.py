@@ -1,6 +1,7 @@
 """The first stage: two towers trained against each other, to find candidates in the corpus."""
 
 from tfrs_mm.retrieval.build import build_two_tower
+from tfrs_mm.retrieval.frequencies import StreamingFrequencies
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
 from tfrs_mm.retrieval.query import QueryModel
 from tfrs_mm.retrieval.queue import NegativesQueue
@@ -9,5 +10,5 @@ from tfrs_mm.retrieval.two_tower import TwoTowerModel
 
 __all__ = [
     "AllItems", "MixedNegatives", "NegativeSampler", "Negatives", "NegativesQueue", "QueryModel",
-    "TwoTowerModel", "build_two_tower",
+    "StreamingFrequencies", "TwoTowerModel", "build_two_tower",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
+from tfrs_mm.retrieval.frequencies import StreamingFrequencies
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
 from tfrs_mm.retrieval.queue import NegativesQueue
 from tfrs_mm.retrieval.sampler import NegativeSampler
@@ -85,4 +86,15 @@ def _sampler(config: Config, target_counts: np.ndarray) -> NegativeSampler:
         queue = NegativesQueue(
             settings.negatives_queue, settings.dim, settings.negatives_queue_warmup
         )
-    return NegativeSampler(negatives, queue)
+    frequencies = None
+    if settings.frequencies == "streaming":
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        frequencies = StreamingFrequencies(
+            settings.frequency_buckets,
+            settings.frequency_hashes,
+            settings.frequency_rate,
+            initial=max(np.count_nonzero(target_counts), 1)
+            / (replicas * settings.in_batch_negatives),
+            seed=config.training.seed,
+        )
+    return NegativeSampler(negatives, queue, frequencies)

@@ -64,20 +64,30 @@ class MixedNegatives:
         self._shares = np.maximum(target_counts, smallest) / total
         self._uniform_q = self._uniform / max(len(warm), 1)
 
-    def log_q(self, rows: tf.Tensor, places: int, queued: tf.Tensor | None = None) -> tf.Tensor:
+    def log_q(
+        self,
+        rows: tf.Tensor,
+        places: int,
+        queued: tf.Tensor | None = None,
+        estimated: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Log of the expected number of draws of each row, any shape.
 
         Args:
             rows: to look up.
             places: of the batch, as `draw` takes it.
             queued: how many targets of earlier batches compete as well, a scalar; None is none.
+            estimated: of each row, how often it is expected among the draws from the batch's
+                targets; None says what the counts say.
         """
         rows, drawn = tf.maximum(rows, 0), self._from_targets(places)
-        if queued is None:
+        if queued is None and estimated is None:
             log_expected = np.log(drawn * self._shares + self._uniform_q).astype(np.float32)
             return tf.gather(tf.constant(log_expected), rows)
-        shares = tf.gather(tf.constant(self._shares, tf.float32), rows)
-        return tf.math.log((drawn + queued) * shares + self._uniform_q)
+        if estimated is None:
+            estimated = drawn * tf.gather(tf.constant(self._shares, tf.float32), rows)
+        times = 1.0 if queued is None else 1.0 + queued / drawn
+        return tf.math.log(times * estimated + self._uniform_q)
 
     def mean_log_q(self, places: int, queued: tf.Tensor | None = None) -> tf.Tensor:
         """Log of the expected number of draws of an item, were all drawn alike; see `log_q`."""

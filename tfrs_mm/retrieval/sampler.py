@@ -1,13 +1,15 @@
 """All that the positives of a batch compete with: drawn now, on every replica, or kept from before.
 
-What is drawn and with which Q is the business of `negatives`, what is kept that of `queue`; here
-they are put side by side, and what training remembers is brought up to date.
+What is drawn and with which Q is the business of `negatives`, what is kept that of `queue`, what is
+learnt of how often items come that of `frequencies`; here they are put side by side, and what
+training remembers is brought up to date.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfrs_mm.retrieval.frequencies import StreamingFrequencies
 from tfrs_mm.retrieval.negatives import NEVER, AllItems, MixedNegatives
 from tfrs_mm.retrieval.queue import NegativesQueue
 
@@ -32,20 +34,26 @@ class NegativeSampler:
     """Draws, gathers and remembers negatives."""
 
     def __init__(
-        self, negatives: MixedNegatives | AllItems, queue: NegativesQueue | None = None
+        self,
+        negatives: MixedNegatives | AllItems,
+        queue: NegativesQueue | None = None,
+        frequencies: StreamingFrequencies | None = None,
     ) -> None:
         """Puts the parts together.
 
         Args:
             negatives: what is drawn.
             queue: of past batches' items, which compete as well; not with `AllItems`.
+            frequencies: which say how often an item is drawn from targets, in place of the counts;
+                not with `AllItems`.
         """
-        self._negatives, self._queue = negatives, queue
+        self._negatives, self._queue, self._frequencies = negatives, queue, frequencies
 
     @property
     def variables(self) -> list[tf.Variable]:
         """What is remembered from step to step."""
-        return [] if self._queue is None else self._queue.variables
+        parts = [part for part in (self._queue, self._frequencies) if part is not None]
+        return [variable for part in parts for variable in part.variables]
 
     def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> tf.Tensor:
         """Rows of this replica's negatives; see `MixedNegatives.draw`."""
@@ -66,25 +74,33 @@ class NegativeSampler:
             The negatives; `[places]`, log Q of the targets; and the scalar log Q of an item, were
             all drawn alike.
         """
-        places, replicas = targets.shape[0], _num_replicas()
+        places = targets.shape[0]
         rows, vectors = self._from_all_replicas(drawn, vectors)
+        drawn, drawn_vectors = rows, vectors
         queued = None
         if self._queue is not None:
             queue_rows, queue_vectors, used = self._queue.read()
-            queued = used / replicas  # as many for each replica's draws
-            if training:
-                is_kept = tf.tile(self._negatives.is_from_targets(places), [replicas])
-                self._queue.push(tf.where(is_kept, rows, NEVER), vectors)
+            queued = used / _num_replicas()  # as many for each replica's draws
             rows = tf.concat([rows, queue_rows], axis=0)
             vectors = tf.concat([vectors, queue_vectors], axis=0)
-        log_q, of_targets = (
-            self._negatives.log_q(asked, places, queued) for asked in (rows, targets)
-        )
-        return (
-            Negatives(rows, vectors, log_q),
-            of_targets,
-            self._negatives.mean_log_q(places, queued),
-        )
+        log_q, of_targets = (self._log_q(asked, places, queued) for asked in (rows, targets))
+        mean_log_q = self._negatives.mean_log_q(places, queued)
+        if training and self._queue is not None:
+            self._queue.push(self._from_targets(drawn, places), drawn_vectors)
+        if training and self._frequencies is not None:
+            self._frequencies.update(self._from_targets(drawn, places))
+        return Negatives(rows, vectors, log_q), of_targets, mean_log_q
+
+    def _log_q(self, rows: tf.Tensor, places: int, queued: tf.Tensor | None) -> tf.Tensor:
+        if self._frequencies is None:
+            return self._negatives.log_q(rows, places, queued)
+        estimated = self._frequencies.expected(rows) / _num_replicas()
+        return self._negatives.log_q(rows, places, queued, estimated)
+
+    def _from_targets(self, rows: tf.Tensor, places: int) -> tf.Tensor:
+        """`rows` of all replicas, `NEVER` where they do not come from the batch's targets."""
+        is_from_targets = tf.tile(self._negatives.is_from_targets(places), [_num_replicas()])
+        return tf.where(is_from_targets, rows, NEVER)
 
     def _from_all_replicas(
         self, rows: tf.Tensor, vectors: tf.Tensor
@@ -100,4 +116,5 @@ class NegativeSampler:
 
 
 def _num_replicas() -> int:
-    return tf.distribute.get_strategy().num_replicas_in_sync
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else context.num_replicas_in_sync

@@ -22,6 +22,17 @@ def test_targets_of_earlier_batches_count_as_further_draws():
     np.testing.assert_allclose(mean, 13 / 3, rtol=1e-5)
 
 
+def test_estimated_draws_stand_in_for_the_counts():
+    negatives = MixedNegatives(np.array([0, 6, 3, 1]), in_batch=4, uniform=3, seed=0)
+    rows, estimated = tf.constant([1, 3]), tf.constant([0.5, 2.0])
+    np.testing.assert_allclose(
+        np.exp(negatives.log_q(rows, 20, estimated=estimated)), [1.5, 3.0], rtol=1e-5
+    )
+    # With 6 kept from before each comes 1 + 6 / 4 times as often: 1.25 + 1 and 5 + 1.
+    log_q = negatives.log_q(rows, 20, tf.constant(6.0), estimated)
+    np.testing.assert_allclose(np.exp(log_q), [2.25, 6.0], rtol=1e-5)
+
+
 def test_draws_follow_q():
     counts = np.array([0, 6, 3, 1])
     negatives = MixedNegatives(counts, in_batch=4, uniform=3, seed=0)
