@@ -18,7 +18,7 @@ from pipelines.checked_events import (
     checked_events,
     write_event_names,
 )
-from pipelines.cleaning import NEGATIVES_FILE, CleanPartitions
+from pipelines.cleaning import CleanPartitions
 from pipelines.cores import KeepCore
 from pipelines.event_store import BEHAVIOUR_DIR, WriteEvents
 from pipelines.item_statistics import MergeCounts, TimeEdges
@@ -31,6 +31,7 @@ from pipelines.user_rows import UserRows
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.catalogue import ItemCounts
 from tfrs_mm.data.item_neighbours import NEIGHBOURS_FILE
+from tfrs_mm.data.negative_feedback import NEGATIVES_FILE
 from tfrs_mm.data.splits import Moment, cut_moments
 
 __all__ = ["BEHAVIOUR_DIR", "REJECTS_DIR", "VOCABULARY_DIR", "add_steps"]

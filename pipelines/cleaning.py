@@ -29,7 +29,6 @@ from pipelines.sorted_timelines import logs_users
 from tfrs_mm.artefacts import whole_file
 from tfrs_mm.config import DataConfig
 
-NEGATIVES_FILE = "negatives.parquet"
 # Counters.
 NEGATIVES, ROBOTS, OF_ROBOTS = "negative events", "robots", "events of robots"
 COUNTERS = (NEGATIVES, ROBOTS, OF_ROBOTS)

@@ -113,6 +113,10 @@ class RetrievalConfig:
     negatives_queue: int = 0
     # Steps before they do: vectors that still change fast say nothing once they are old.
     negatives_queue_warmup: int = 1000
+    # Of each target item its nearest others as of the last epoch, or of each user what the log says
+    # they disliked; each positive meets one of so many, and 0 is none.
+    hard_negatives: int = 0
+    hard_negatives_from: Literal["index", "log"] = "index"
     # Where Q comes from: from the counts of all targets, or estimated while training goes on, in
     # arrays of so many places for each of so many hash functions, at so large a rate.
     frequencies: Literal["counted", "streaming"] = "counted"

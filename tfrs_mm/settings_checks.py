@@ -105,6 +105,15 @@ def _negatives_faults(retrieval: RetrievalConfig) -> list[str]:
         "frequency_buckets": (retrieval.frequency_buckets >= 1, "at least 1"),
         "frequency_hashes": (retrieval.frequency_hashes >= 1, "at least 1"),
         "frequency_rate": (0 < retrieval.frequency_rate < 1, "above 0 and below 1"),
+        "hard_negatives": (
+            retrieval.hard_negatives == 0
+            or (sampled and retrieval.loss == "softmax" and retrieval.hard_negatives > 0),
+            f"0 {unsampled}"
+            if not sampled
+            else "0 where retrieval.loss is 'gbce', which does not know how often they are drawn"
+            if retrieval.loss == "gbce"
+            else "0 or more",
+        ),
         "gbce_calibration": (0 <= retrieval.gbce_calibration <= 1, "from 0 to 1"),
     }
     return [

@@ -188,6 +188,14 @@ def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
             {"retrieval.frequency_rate": 1.0},
             "retrieval.frequency_rate: must be above 0 and below 1",
         ),
+        (
+            {"retrieval.hard_negatives": 4, "retrieval.negatives": "all"},
+            "retrieval.hard_negatives: must be 0 where retrieval.negatives is 'all'",
+        ),
+        (
+            {"retrieval.hard_negatives": 4, "retrieval.loss": "gbce"},
+            "retrieval.hard_negatives: must be 0 where retrieval.loss is 'gbce'",
+        ),
         ({"retrieval.gbce_calibration": 1.5}, "retrieval.gbce_calibration: must be from 0 to 1"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from tfrs_mm.retrieval.build import build_two_tower
 from tfrs_mm.retrieval.frequencies import StreamingFrequencies
+from tfrs_mm.retrieval.hard_negatives import HardNegatives
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
 from tfrs_mm.retrieval.query import QueryModel
 from tfrs_mm.retrieval.queue import NegativesQueue
@@ -9,6 +10,6 @@ from tfrs_mm.retrieval.sampler import Negatives, NegativeSampler
 from tfrs_mm.retrieval.two_tower import TwoTowerModel
 
 __all__ = [
-    "AllItems", "MixedNegatives", "NegativeSampler", "Negatives", "NegativesQueue", "QueryModel",
-    "StreamingFrequencies", "TwoTowerModel", "build_two_tower",
+    "AllItems", "HardNegatives", "MixedNegatives", "NegativeSampler", "Negatives", "NegativesQueue",
+    "QueryModel", "StreamingFrequencies", "TwoTowerModel", "build_two_tower",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.retrieval.frequencies import StreamingFrequencies
+from tfrs_mm.retrieval.hard_negatives import HardNegatives
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
 from tfrs_mm.retrieval.queue import NegativesQueue
 from tfrs_mm.retrieval.sampler import NegativeSampler
@@ -62,6 +63,7 @@ def build_two_tower(
         lengths=settings.lengths,
         alignment=build_alignment(config.alignment, len(schema.modalities)),
         agreement=config.alignment.agreement,
+        hard_negatives=_hard_negatives(config, schema),
         gbce_calibration=settings.gbce_calibration if settings.loss == "gbce" else None,
     )
     vectors = model.item_vectors(tf.range(2))
@@ -98,3 +100,11 @@ def _sampler(config: Config, target_counts: np.ndarray) -> NegativeSampler:
             seed=config.training.seed,
         )
     return NegativeSampler(negatives, queue, frequencies)
+
+
+def _hard_negatives(config: Config, schema: Schema) -> HardNegatives | None:
+    size, by_user = config.retrieval.hard_negatives, config.retrieval.hard_negatives_from == "log"
+    if not size:
+        return None
+    num_rows = (schema.num_users if by_user else schema.num_items) + 1
+    return HardNegatives(num_rows, size, by_user, config.training.seed + 2)

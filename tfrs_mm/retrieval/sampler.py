@@ -60,21 +60,26 @@ class NegativeSampler:
         return self._negatives.draw(targets, is_target)
 
     def compete(
-        self, drawn: tf.Tensor, vectors: tf.Tensor, targets: tf.Tensor, training: bool
+        self,
+        drawn: tf.Tensor,
+        vectors: tf.Tensor,
+        asked: tf.Tensor,
+        places: int,
+        training: bool,
     ) -> tuple[Negatives, tf.Tensor, tf.Tensor]:
         """Everything the batch's positives compete with.
 
         Args:
             drawn: of `draw`.
             vectors: `[negatives, dim]`, theirs.
-            targets: `[places]` int32, the rows at all places of the batch.
+            asked: `[n]` int32, other rows whose log Q is asked for.
+            places: of the batch.
             training: whether what is seen is remembered.
 
         Returns:
-            The negatives; `[places]`, log Q of the targets; and the scalar log Q of an item, were
+            The negatives; `[n]`, log Q of what is asked for; and the scalar log Q of an item, were
             all drawn alike.
         """
-        places = targets.shape[0]
         rows, vectors = self._from_all_replicas(drawn, vectors)
         drawn, drawn_vectors = rows, vectors
         queued = None
@@ -83,13 +88,13 @@ class NegativeSampler:
             queued = used / _num_replicas()  # as many for each replica's draws
             rows = tf.concat([rows, queue_rows], axis=0)
             vectors = tf.concat([vectors, queue_vectors], axis=0)
-        log_q, of_targets = (self._log_q(asked, places, queued) for asked in (rows, targets))
+        log_q, of_asked = (self._log_q(each, places, queued) for each in (rows, asked))
         mean_log_q = self._negatives.mean_log_q(places, queued)
         if training and self._queue is not None:
             self._queue.push(self._from_targets(drawn, places), drawn_vectors)
         if training and self._frequencies is not None:
             self._frequencies.update(self._from_targets(drawn, places))
-        return Negatives(rows, vectors, log_q), of_targets, mean_log_q
+        return Negatives(rows, vectors, log_q), of_asked, mean_log_q
 
     def _log_q(self, rows: tf.Tensor, places: int, queued: tf.Tensor | None) -> tf.Tensor:
         if self._frequencies is None:

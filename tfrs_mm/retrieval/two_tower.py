@@ -14,6 +14,7 @@ from tfrs_mm.losses import (
     same_item,
     sampled_softmax,
 )
+from tfrs_mm.retrieval.hard_negatives import HardNegatives, log_q_of_each_query
 from tfrs_mm.retrieval.sampler import NegativeSampler
 from tfrs_mm.towers import (
     Alignment,
@@ -25,6 +26,7 @@ from tfrs_mm.towers import (
 
 HISTORY = "history/item"
 IS_TARGET = "is_target"
+USER = "user"
 
 
 class TwoTowerModel(tfrs.Model):
@@ -48,6 +50,7 @@ class TwoTowerModel(tfrs.Model):
         alignment: Alignment | None = None,
         agreement: float = 0.0,
         gbce_calibration: float | None = None,
+        hard_negatives: HardNegatives | None = None,
     ) -> None:
         """Joins the towers.
 
@@ -64,6 +67,7 @@ class TwoTowerModel(tfrs.Model):
             alignment: added to the loss.
             agreement: weight of the penalty where modalities disagree.
             gbce_calibration: of the loss `gbce`; None is the sampled softmax.
+            hard_negatives: of which each positive meets one; not with `gbce`.
         """
         super().__init__()
         self.item_tower, self.user_tower = item_tower, user_tower
@@ -74,12 +78,13 @@ class TwoTowerModel(tfrs.Model):
         self._mask_history = mask_history
         self._lengths = tuple(lengths)
         self.alignment, self._agreement = alignment, agreement
-        self._gbce_calibration = gbce_calibration
+        self._gbce_calibration, self.hard_negatives = gbce_calibration, hard_negatives
 
     @property
     def training_state(self) -> list[tf.Variable]:
         """What training remembers from step to step and needs to go on; no weights."""
-        return self._sampler.variables
+        hard = [] if self.hard_negatives is None else self.hard_negatives.variables
+        return self._sampler.variables + hard
 
     def item_vectors(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`[n]` integer rows to `[n, dim]`."""
@@ -95,53 +100,72 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             inputs: `history/item` `[batch, time]` int32, right-padded with 0, and `is_target`
-                `[batch, time]` bool: the items to be predicted from those before them.
+                `[batch, time]` bool: the items to be predicted from those before them. Hard
+                negatives of users need `user`, `[batch]` int32.
             training: whether dropout and hiding are on.
 
         Returns:
             A scalar, already divided by the number of replicas, whose gradients are summed.
         """
         rows, is_target = inputs[HISTORY], inputs[IS_TARGET]
+        by_user = self.hard_negatives is not None and self.hard_negatives.by_user
+        users = inputs[USER] if by_user else None
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         lengths = [length for length in self._lengths if length < rows.shape[1]]
         # Replicas wait for each other's negatives, so that all must go the same way.
         if not lengths or replicas > 1:
-            return self._loss(rows, is_target, training) / replicas
+            return self._loss(rows, is_target, users, training) / replicas
         longest = tf.reduce_max(tf.math.count_nonzero(rows, axis=1, dtype=tf.int32))
         return tf.switch_case(
             tf.reduce_sum(tf.cast(longest > lengths, tf.int32)),
             [
-                functools.partial(self._loss, rows[:, :end], is_target[:, :end], training)
+                functools.partial(self._loss, rows[:, :end], is_target[:, :end], users, training)
                 for end in (*lengths, rows.shape[1])
             ],
         )
 
-    def _loss(self, rows: tf.Tensor, is_target: tf.Tensor, training: bool) -> tf.Tensor:
+    def _loss(
+        self, rows: tf.Tensor, is_target: tf.Tensor, users: tf.Tensor | None, training: bool
+    ) -> tf.Tensor:
         batch, time = rows.shape
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         flat_rows, flat_is_target = tf.reshape(rows, [-1]), tf.reshape(is_target, [-1])
-        drawn = self._sampler.draw(flat_rows, flat_is_target)
+        drawn, places = self._sampler.draw(flat_rows, flat_is_target), batch * time
+        asked = flat_rows
+        if self.hard_negatives is not None:
+            owners = rows if users is None else tf.broadcast_to(users[:, None], [batch, time])
+            candidates = self.hard_negatives.of(tf.reshape(owners, [-1]))
+            hard = self.hard_negatives.draw(candidates)
+            asked = tf.concat([flat_rows, hard], axis=0)
 
-        wanted = tf.concat([flat_rows, tf.maximum(drawn, 0)], axis=0)
+        wanted = tf.maximum(tf.concat([asked, drawn], axis=0), 0)
         vectors = self._vectors_of(wanted, training)
         dim = vectors.shape[-1]
-        targets = tf.reshape(vectors[: batch * time], [batch, time, dim])
+        targets = tf.reshape(vectors[:places], [batch, time, dim])
         negatives, log_q, mean_log_q = self._sampler.compete(
-            drawn, vectors[batch * time :], flat_rows, training
+            drawn, vectors[asked.shape[0] :], asked, places, training
         )
 
         queries = self.user_tower(targets[:, :-1], training=training)
         positive = tf.reduce_sum(queries * targets, axis=-1) / self._temperature
         negative = tf.einsum("btd,nd->btn", queries, negatives.vectors) / self._temperature
+        allowed = self._may_compete(rows, negatives.rows)
+        negative_log_q = negatives.log_q
+        if self.hard_negatives is not None:
+            hard_vectors = tf.reshape(vectors[places : 2 * places], [batch, time, dim])
+            hard_logits = tf.reduce_sum(queries * hard_vectors, axis=-1) / self._temperature
+            negative = tf.concat([negative, hard_logits[..., None]], axis=-1)
+            hard_allowed = self._hard_may_compete(rows, tf.reshape(hard, [batch, time]))
+            allowed = tf.concat([allowed, hard_allowed[..., None]], axis=-1)
+            negative_log_q = tf.reshape(
+                log_q_of_each_query(
+                    candidates, hard, negatives.rows, negatives.log_q, log_q[places:], replicas
+                ),
+                tf.shape(negative),
+            )
         if self._log_q_correction and self._gbce_calibration is None:
-            positive = correct_for_sampling(positive, tf.reshape(log_q, [batch, time]))
-            negative = correct_for_sampling(negative, negatives.log_q)
-
-        allowed = tf.broadcast_to(negatives.rows >= 0, tf.shape(negative))
-        if self._remove_accidental_hits:
-            hits = same_item(flat_rows, negatives.rows)
-            allowed &= ~tf.reshape(hits, tf.shape(negative))
-        if self._mask_history:
-            allowed &= ~any_of(rows, negatives.rows)[:, None, :]
+            positive = correct_for_sampling(positive, tf.reshape(log_q[:places], [batch, time]))
+            negative = correct_for_sampling(negative, negative_log_q)
 
         size = tf.shape(negative)[-1]
         logits = tf.reshape(positive, [-1]), tf.reshape(negative, [-1, size])
@@ -149,7 +173,6 @@ class TwoTowerModel(tfrs.Model):
         if self._gbce_calibration is None:
             losses = sampled_softmax(*logits, allowed)
         else:
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
             rate = replicas * tf.exp(log_q if self._log_q_correction else mean_log_q)
             losses = gbce(*logits, allowed, rate, self._gbce_calibration)
         weights = tf.cast(flat_is_target, losses.dtype)
@@ -161,6 +184,26 @@ class TwoTowerModel(tfrs.Model):
             decided = self.item_tower.split(tf.reshape(queries, [-1, dim]))
             mean += self._agreement * disagreement(decided, parts, flat_is_target)
         return mean
+
+    def _may_compete(self, rows: tf.Tensor, negatives: tf.Tensor) -> tf.Tensor:
+        """Which shared negatives, `[n]`, count at each place of `rows`: `[batch, time, n]` bool."""
+        shape = [*rows.shape, tf.shape(negatives)[0]]
+        allowed = tf.broadcast_to(negatives >= 0, shape)
+        if self._remove_accidental_hits:
+            allowed &= ~tf.reshape(same_item(tf.reshape(rows, [-1]), negatives), shape)
+        if self._mask_history:
+            allowed &= ~any_of(rows, negatives)[:, None, :]
+        return allowed
+
+    def _hard_may_compete(self, rows: tf.Tensor, hard: tf.Tensor) -> tf.Tensor:
+        """The same of negatives that each place has for itself; all `[batch, time]`."""
+        allowed = hard >= 0
+        if self._remove_accidental_hits:
+            allowed &= hard != rows
+        if self._mask_history:
+            own = tf.equal(hard[:, :, None], rows[:, None, :])
+            allowed &= ~tf.reduce_any(own, axis=-1)
+        return allowed
 
     def aligned(self, rows: tf.Tensor) -> tf.Tensor:
         """The loss of alignment over the distinct items among `rows`, `[n]` integer."""

@@ -7,11 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
-from tfrs_mm.data.input_pipeline import count_windows, window_batches
+from tfrs_mm.data.input_pipeline import count_windows, read_windows, window_batches
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.retrieval import QueryModel, TwoTowerModel, build_two_tower
 from tfrs_mm.towers import ItemTables
+from tfrs_mm.training.hard_negatives import disliked_items, nearest_items
 from tfrs_mm.training.holdout import Holdout
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
@@ -127,6 +128,10 @@ def train_retrieval(
         optimizer.build(model.trainable_variables)
         model.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
 
+    hard, warm = model.hard_negatives, target_counts > 0
+    if hard is not None and hard.by_user:
+        windows = read_windows(knowledge.data_dir, schema)
+        hard.fill(disliked_items(knowledge, windows, warm, settings.hard_negatives))
     num_rows = schema.num_items + 1
     query_model = QueryModel(model.user_tower, np.zeros((num_rows, settings.dim), np.float32))
     two_stage = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 1)
@@ -134,7 +139,10 @@ def train_retrieval(
     validation = validation_of(knowledge, config)
 
     def validate() -> float:
-        query_model.item_vectors.assign(corpus_vectors(model, num_rows))
+        vectors = corpus_vectors(model, num_rows)
+        if hard is not None and not hard.by_user:
+            hard.fill(nearest_items(vectors, warm, settings.hard_negatives))
+        query_model.item_vectors.assign(vectors)
         return validation.ndcg(recommend, "validate retrieval")
 
     keep_best = KeepBest(

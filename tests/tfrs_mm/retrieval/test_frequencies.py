@@ -70,10 +70,10 @@ def test_q_is_what_was_learnt_from_earlier_steps():
     frequencies = make()
     sampler = NegativeSampler(negatives, frequencies=frequencies)
     drawn, targets = tf.constant([2, 1, 1]), tf.constant([1, 2])
-    found, of_targets, _ = sampler.compete(drawn, tf.zeros([3, 1]), targets, training=True)
+    found, of_targets, _ = sampler.compete(drawn, tf.zeros([3, 1]), targets, 2, training=True)
     # 1/8 and one uniform draw; of this step nothing is known yet.
     np.testing.assert_allclose(np.exp(of_targets), [1.125, 1.125], rtol=1e-6)
-    found, of_targets, _ = sampler.compete(drawn, tf.zeros([3, 1]), targets, training=False)
+    found, of_targets, _ = sampler.compete(drawn, tf.zeros([3, 1]), targets, 2, training=False)
     # Only row 2 came from the batch: B = 8 * 3/4 + 1/4 = 6.25.
     np.testing.assert_allclose(np.exp(of_targets), [1.125, 1.16], rtol=1e-6)
     np.testing.assert_allclose(np.exp(found.log_q), [1.16, 1.125, 1.125], rtol=1e-6)

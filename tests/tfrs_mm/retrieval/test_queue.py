@@ -44,12 +44,12 @@ def test_negatives_of_past_batches_compete_with_the_q_of_both():
     targets = tf.constant([1, 1, 2, 3])
     drawn, vectors = tf.constant([1, 2, 3, 3, 1]), tf.reshape(tf.range(5.0), [5, 1])
     for _ in range(2):
-        found, log_q, _ = sampler.compete(drawn, vectors, targets, training=True)
+        found, log_q, _ = sampler.compete(drawn, vectors, targets, 4, training=True)
         assert found.rows.numpy().tolist() == [1, 2, 3, 3, 1, -1, -1, -1, -1]
     # 2 * 0.6 + 1 = 2.2; 2 * 0.3 + 1 = 1.6; 2 * 0.1 + 1 = 1.2
     np.testing.assert_allclose(np.exp(log_q), [2.2, 2.2, 1.6, 1.2], rtol=1e-5)
 
-    found, log_q, mean = sampler.compete(drawn, vectors, targets, training=True)
+    found, log_q, mean = sampler.compete(drawn, vectors, targets, 4, training=True)
     # The uniform draws are not kept.
     assert found.rows.numpy().tolist() == [1, 2, 3, 3, 1, 1, 2, 1, 2]
     np.testing.assert_allclose(found.vectors[5:, 0], [0, 1, 0, 1])
@@ -64,11 +64,11 @@ def test_nothing_is_remembered_outside_training_and_no_gradient_goes_back_in_tim
     sampler = NegativeSampler(negatives, NegativesQueue(2, dim=1))
     vectors = tf.Variable([[1.0], [2.0]])
     rows = tf.constant([1, 2])
-    sampler.compete(rows, vectors, rows, training=False)
+    sampler.compete(rows, vectors, rows, 2, training=False)
     assert sampler.variables[0].numpy().tolist() == [-1, -1]
     with tf.GradientTape() as tape:
-        sampler.compete(rows, vectors, rows, training=True)
-        found, _, _ = sampler.compete(rows, vectors, rows, training=False)
+        sampler.compete(rows, vectors, rows, 2, training=True)
+        found, _, _ = sampler.compete(rows, vectors, rows, 2, training=False)
         total = tf.reduce_sum(found.vectors)
     assert float(total) == 6
     gradient = tf.convert_to_tensor(tape.gradient(total, vectors))

@@ -146,6 +146,43 @@ def test_queued_items_compete_unless_the_user_had_them():
     np.testing.assert_allclose(model.compute_loss(inputs), np.mean(losses), rtol=1e-4)
 
 
+@pytest.mark.parametrize("source", ["index", "log"])
+def test_each_positive_meets_a_hard_negative_of_its_own(source):
+    # All 4 * 7 places are drawn as negatives, and nothing else.
+    model = make_model(
+        retrieval__uniform_negatives=0, retrieval__in_batch_negatives=28,
+        retrieval__hard_negatives=1, retrieval__hard_negatives_from=source,
+    )  # fmt: skip
+    rows, is_target = make_batch(4).values()
+    users = np.array([3, 1, 8, 5], np.int32)
+    # Of each item the one four further, which some users had; of the users one that they had, none,
+    # one that others had, and one that nobody had.
+    of_item, of_user = np.arange(NUM_ITEMS + 1) + 4, np.full(9, -1)
+    of_item[of_item > NUM_ITEMS] = -1
+    of_user[users] = [rows[0, 2], -1, rows[3, 0], NUM_ITEMS]
+    table = of_user if source == "log" else of_item
+    model.hard_negatives.fill(table[:, None].astype(np.int32))
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
+    queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    losses, met = [], []
+    for user, window, of, places in zip(users, rows, queries, is_target, strict=True):
+        drawn = rows[is_target & ~np.isin(rows, window)]
+        for target, query in zip(window[places], of[places], strict=True):
+            hard = table[user if source == "log" else target]
+            # Row r is a target r times of 1 + 2 + ... + 40 = 820, and 28 are drawn; the hard one
+            # comes once more.
+            q = 28 * np.arange(NUM_ITEMS + 1) / 820
+            q[hard] += hard not in (-1, target)
+            scores = np.exp(vectors @ query / 0.07) / q.clip(1e-9)
+            met.append(hard > 0 and hard not in window)
+            total = scores[target] + scores[drawn].sum() + met[-1] * scores[hard]
+            losses.append(np.log(total / scores[target]))
+    assert 0 < np.mean(met) < 1
+    inputs = {"history/item": rows, "is_target": is_target, "user": users}
+    loss = model.compute_loss({name: tf.constant(column) for name, column in inputs.items()})
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-4)
+
+
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)
@@ -180,8 +217,10 @@ def test_xla_and_plain_execution_give_the_same_loss():
     model = make_model(
         retrieval__uniform_negatives=0, retrieval__in_batch_negatives=224,
         retrieval__negatives_queue=10, retrieval__negatives_queue_warmup=0,
+        retrieval__hard_negatives=1,
     )  # fmt: skip
     model.training_state[0].assign(range(1, 11))
+    model.hard_negatives.fill(np.arange(NUM_ITEMS, -1, -1, np.int32)[:, None])
     # all 32 * 7 places are drawn, so the negatives do not depend on chance
     batch = {k: tf.constant(v) for k, v in make_batch().items()}
     plain = tf.function(model.compute_loss)(batch)
