@@ -63,6 +63,12 @@ def illegal_values(config: "Config") -> list[str]:
         retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate
     )
     ridge = config.fusion.imputation_ridge
+    oov_rows = config.fusion.oov_rows
+    demand(
+        oov_rows == 0 or (oov_rows > 0 and config.fusion.id_dropout > 0),
+        "fusion.oov_rows", "0 or more, and 0 where fusion.id_dropout is 0 and none would be learnt",
+        oov_rows,
+    )  # fmt: skip
     demand(0 < ridge < math.inf, "fusion.imputation_ridge", "above 0, and finite", ridge)
     faults += _alignment_faults(config.alignment)
     faults += _negatives_faults(retrieval)

@@ -173,6 +173,10 @@ def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
             "alignment.behaviour: must be true where alignment.modalities is false",
         ),
         (
+            {"fusion.oov_rows": 8, "fusion.id_dropout": 0.0},
+            "fusion.oov_rows: must be 0 or more, and 0 where fusion.id_dropout is 0",
+        ),
+        (
             {"retrieval.loss": "gbce", "retrieval.negatives": "all"},
             "retrieval.loss: must be 'softmax' where retrieval.negatives is 'all'",
         ),

@@ -40,6 +40,7 @@ def build_two_tower(
         content_scale=config.fusion.content_scale,
         fusion_options={"heads": config.fusion.heads} if config.fusion.kind == "attention" else {},
         missing=config.fusion.missing,
+        oov_rows=config.fusion.oov_rows,
         name="item_tower",
     )
     user_tower = UserTower(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.data.input_pipeline import count_windows, read_windows, window_batches
+from tfrs_mm.data.vocabulary import hash_buckets
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.retrieval import QueryModel, TwoTowerModel, build_two_tower
@@ -45,6 +46,7 @@ def make_item_tables(
     values: np.ndarray,
     target_counts: np.ndarray,
     ids: np.ndarray | None = None,
+    oov_rows: int = 0,
 ) -> ItemTables:
     """What the item tower reads of every item.
 
@@ -53,9 +55,15 @@ def make_item_tables(
         values: `[items + 1, modality, reduced_dim]`.
         target_counts: `[items + 1]`, how often each row is a target of retrieval's training.
         ids: see `ItemTables`.
+        oov_rows: of `fusion.oov_rows`, by which unknown ids are shared out.
     """
-    catalogue = knowledge.catalogue
-    return ItemTables(values, catalogue.present, catalogue.categories, target_counts > 0, ids)
+    catalogue, unknown = knowledge.catalogue, None
+    if oov_rows:
+        unknown = len(target_counts) + hash_buckets(catalogue.item_ids, oov_rows)
+        unknown[0] = 0
+    return ItemTables(
+        values, catalogue.present, catalogue.categories, target_counts > 0, ids, unknown
+    )
 
 
 def corpus_vectors(model: TwoTowerModel, num_rows: int) -> np.ndarray:
@@ -119,7 +127,10 @@ def train_retrieval(
     )
     with strategy.scope():
         model = build_two_tower(
-            config, schema, make_item_tables(knowledge, values, target_counts), target_counts
+            config,
+            schema,
+            make_item_tables(knowledge, values, target_counts, oov_rows=config.fusion.oov_rows),
+            target_counts,
         )
         model.item_tower.adapt(values, knowledge.catalogue.present, config.fusion.imputation_ridge)
         optimizer = make_optimizer(

@@ -32,11 +32,11 @@ VARIANTS = [
     ("late", "none", "infonce", 0.5),
     ("vote", "imputed", "none", 0.5),
 ]
-# What negatives and losses there are besides the default, one after the other.
+# What negatives, losses and ids there are besides the default, one after the other.
 NEGATIVES = [
     {"retrieval.loss": "gbce", "retrieval.frequencies": "streaming"},
     {"retrieval.negatives_queue": 40, "retrieval.negatives_queue_warmup": 0},
-    {"retrieval.hard_negatives": 2},
+    {"retrieval.hard_negatives": 2, "fusion.oov_rows": 3},
     {"retrieval.negatives": "all"},
     {"retrieval.frequencies": "streaming", "retrieval.negatives_queue": 40},
     {"retrieval.log_q_correction": False, "retrieval.loss": "gbce"},
@@ -93,7 +93,9 @@ def test_it_trains_reloads_and_scores_the_same(
         assert (table[57:] == -1).all()  # nobody could have had these items
 
     tf.train.Checkpoint(model=stage.model).write(str(tmp_path / "weights"))
-    tables = make_item_tables(knowledge, values, knowledge.target_counts)
+    tables = make_item_tables(
+        knowledge, values, knowledge.target_counts, oov_rows=config.fusion.oov_rows
+    )
     again = build_two_tower(config, knowledge.schema, tables, knowledge.target_counts)
     read = tf.train.Checkpoint(model=again).read(str(tmp_path / "weights"))
     read.assert_existing_objects_matched()
