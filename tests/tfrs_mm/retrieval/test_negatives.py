@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrs_mm.retrieval import AllItems, MixedNegatives
+from tfrs_mm.retrieval import AllItems, MixedNegatives, StreamingFrequencies
 
 
 def test_q_is_the_expected_count_of_the_mixture():
@@ -66,3 +66,13 @@ def test_all_items_with_events_compete_once_whatever_is_in_the_batch():
     drawn = negatives.draw(tf.constant([3, 3], tf.int32), tf.constant([True, False]))
     assert drawn.numpy().tolist() == [1, 3]
     assert negatives.log_q(drawn, 2).numpy().tolist() == [0, 0]
+
+
+def test_q_is_not_clipped_for_a_corpus_of_millions():
+    # One target in 1e9 and one draw: Q is 1e-9, counted or estimated. A clip of probabilities at
+    # 1e-6, as TensorFlow Recommenders has it, would give -13.8 in place of -20.7.
+    negatives = MixedNegatives(np.array([0, 1e9 - 1, 1]), in_batch=1, uniform=0, seed=0)
+    frequencies = StreamingFrequencies(buckets=8, hashes=1, rate=0.1, initial=1e9, seed=0)
+    counted = negatives.log_q(tf.constant([2]), 20)
+    estimated = negatives.log_q(tf.constant([2]), 20, None, frequencies.expected(tf.constant([2])))
+    np.testing.assert_allclose([counted, estimated], [[-20.7233]] * 2, rtol=1e-5)

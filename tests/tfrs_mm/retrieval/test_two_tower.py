@@ -307,7 +307,9 @@ strategy = make_strategy("mirrored", 32)
 assert strategy.num_replicas_in_sync == 2
 seen = []
 with strategy.scope():
-    model = t.make_model(retrieval__batch_size=32, retrieval__negatives_queue=50)
+    model = t.make_model(
+        retrieval__batch_size=32, retrieval__negatives_queue=50, retrieval__hard_negatives=1,
+        retrieval__frequencies="streaming")
     gather = model._sampler._from_all_replicas
     def watched(drawn, vectors):
         result = gather(drawn, vectors)
@@ -315,6 +317,7 @@ with strategy.scope():
         return result
     model._sampler._from_all_replicas = watched
     model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
+model.hard_negatives.fill(np.arange(t.NUM_ITEMS, -1, -1, np.int32)[:, None])
 dataset = tf.data.Dataset.from_tensor_slices(t.make_batch(32)).repeat()
 dataset = dataset.batch(32, drop_remainder=True)
 losses = model.fit(dataset, steps_per_epoch=20, epochs=2, verbose=0).history["loss"]
