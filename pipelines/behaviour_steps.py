@@ -30,8 +30,8 @@ from pipelines.transitions import WriteNeighbours
 from pipelines.user_rows import UserRows
 from tfrs_mm.config import DataConfig
 from tfrs_mm.data.catalogue import ItemCounts
-from tfrs_mm.data.exposures import NEGATIVES_FILE
 from tfrs_mm.data.item_neighbours import NEIGHBOURS_FILE
+from tfrs_mm.data.negative_feedback import NEGATIVES_FILE
 from tfrs_mm.data.splits import Moment, cut_moments
 
 __all__ = ["BEHAVIOUR_DIR", "REJECTS_DIR", "VOCABULARY_DIR", "add_steps"]

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 ZERO = {
     "tfrs_mm", "_runtime", "errors", "artefacts", "progress", "schema", "signatures", "config",
     "weights", "encoder_folder", "data_checks", "data_settings", "encoder_settings",
-    "fusion_settings", "log_settings", "projection", "ranking_settings", "settings",
+    "fusion_settings", "log_settings", "model_checks", "projection", "ranking_settings", "settings",
     "settings_checks", "termination",
 }  # fmt: skip
 ALLOWED = {

@@ -30,6 +30,9 @@ class FusionConfig:
     id_dropout: float = (
         0.1  # share of items whose id is hidden in training, so that content carries cold ones
     )
+    # Learned rows that items without training events share by a hash of their id; hidden ids are
+    # shown as any of them. 0 is one row for all.
+    oov_rows: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

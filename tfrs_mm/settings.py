@@ -115,11 +115,29 @@ class RetrievalConfig:
     dropout: float = 0.2
     similarity: Literal["cosine", "dot"] = "cosine"  # of query and candidate
     temperature: float = 0.07
+    # `softmax` lets a positive compete with its negatives; `gbce` judges each candidate on its own
+    # and weighs positives by how often their items are drawn as negatives.
+    loss: Literal["softmax", "gbce"] = "softmax"
+    gbce_calibration: float = 0.75  # from 0, plain binary cross entropy, to 1, calibrated
     # What a positive competes with: a sample that all queries of a batch share, or all items with
     # events, which is exact and costs as much as the corpus is large.
     negatives: Literal["mixed", "all"] = "mixed"
     in_batch_negatives: int = 1024  # drawn from the batch's targets and shared by all its queries
     uniform_negatives: int = 512  # drawn from all items with events besides
+    # Of the last batches' targets, whose vectors compete again once there are so many; 0 is none.
+    negatives_queue: int = 0
+    # Steps before they do: vectors that still change fast say nothing once they are old.
+    negatives_queue_warmup: int = 1000
+    # Of each target item its nearest others as of the last epoch, or of each user what the log says
+    # they disliked; each positive meets one of so many, and 0 is none.
+    hard_negatives: int = 0
+    hard_negatives_from: Literal["index", "log"] = "index"
+    # Where Q comes from: from the counts of all targets, or estimated while training goes on, in
+    # arrays of so many places for each of so many hash functions, at so large a rate.
+    frequencies: Literal["counted", "streaming"] = "counted"
+    frequency_buckets: int = 65_536
+    frequency_hashes: int = 2
+    frequency_rate: float = 0.01
     log_q_correction: bool = True
     remove_accidental_hits: bool = True
     mask_history: bool = True  # items of the user's own window are no negatives

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tfrs_mm import encoder_settings
 from tfrs_mm.data_checks import data_faults
+from tfrs_mm.model_checks import alignment_faults, linear_faults, negatives_faults
 from tfrs_mm.ranking_settings import ranking_faults
-from tfrs_mm.settings import AlignmentConfig, EncoderConfig, EncodersConfig
+from tfrs_mm.settings import EncoderConfig, EncodersConfig
 
 if TYPE_CHECKING:
     from tfrs_mm.config import Config
@@ -72,7 +73,7 @@ def illegal_values(config: "Config") -> list[str]:
     for field in dataclasses.fields(config.sources):
         size = getattr(config.sources, field.name)
         demand(size >= 0, f"sources.{field.name}", "0 or more", size)
-    faults += _linear_faults(config)
+    faults += linear_faults(config)
     faults += ranking_faults(ranking)
     head = ranking.value_head
     known = not head or config.data.values != "none"
@@ -86,10 +87,15 @@ def illegal_values(config: "Config") -> list[str]:
         retrieval.learning_rate > 0, "retrieval.learning_rate", "above 0", retrieval.learning_rate
     )
     ridge = config.fusion.imputation_ridge
+    oov_rows = config.fusion.oov_rows
+    demand(
+        oov_rows == 0 or (oov_rows > 0 and config.fusion.id_dropout > 0),
+        "fusion.oov_rows", "0 or more, and 0 where fusion.id_dropout is 0 and none would be learnt",
+        oov_rows,
+    )  # fmt: skip
     demand(0 < ridge < math.inf, "fusion.imputation_ridge", "above 0, and finite", ridge)
-    faults += _alignment_faults(config.alignment)
-    negatives = retrieval.uniform_negatives
-    demand(negatives >= 0, "retrieval.uniform_negatives", "0 or more", negatives)
+    faults += alignment_faults(config.alignment)
+    faults += negatives_faults(retrieval)
     if retrieval.heads >= 1:
         demand(
             retrieval.dim % retrieval.heads == 0,
@@ -111,50 +117,6 @@ def illegal_values(config: "Config") -> list[str]:
         config.export.k,
     )
     return faults
-
-
-def _linear_faults(config: "Config") -> list[str]:
-    """One line for each entry of the section `linear` that makes no sense."""
-    linear = config.linear
-    fitted = linear.top > 0
-    wanted = [name for name in ("similar", "following") if getattr(config.sources, name)]
-    rules = {
-        "ridge": (0 < linear.ridge < math.inf, "above 0, and finite"),
-        "max_items": (linear.max_items >= 2, "at least 2"),
-        "top": (
-            linear.top >= 0 and (fitted or not wanted),
-            f"above 0 where sources.{wanted[0]} is" if wanted else "0 or more",
-        ),
-    }
-    faults = [
-        f"linear.{name}: must be {rule}, received {getattr(linear, name)!r}"
-        for name, (holds, rule) in rules.items()
-        if not holds
-    ]
-    if fitted and not config.ranking.holdout:
-        faults.append(
-            f"linear.top: must be 0 where ranking.holdout is 0, received {linear.top!r}: the model "
-            "would know the events that the ranker learns from"
-        )
-    return faults
-
-
-def _alignment_faults(alignment: AlignmentConfig) -> list[str]:
-    """One line for each entry of the section `alignment` that makes no sense."""
-    rules = {
-        "weight": (0 <= alignment.weight < math.inf, "0 or more, and finite"),
-        "temperature": (alignment.temperature > 0, "above 0"),
-        "agreement": (0 <= alignment.agreement < math.inf, "0 or more, and finite"),
-        "behaviour": (
-            alignment.kind == "none" or alignment.modalities or alignment.behaviour,
-            "true where alignment.modalities is false, for there to be pairs",
-        ),
-    }
-    return [
-        f"alignment.{name}: must be {rule}, received {getattr(alignment, name)!r}"
-        for name, (holds, rule) in rules.items()
-        if not holds
-    ]
 
 
 def _encoder_faults(encoders: EncodersConfig) -> list[str]:

@@ -182,8 +182,37 @@ def test_splits_and_profiles_that_make_no_sense_are_refused(overrides, fault):
              "alignment.behaviour": False},
             "alignment.behaviour: must be true where alignment.modalities is false",
         ),
+        (
+            {"fusion.oov_rows": 8, "fusion.id_dropout": 0.0},
+            "fusion.oov_rows: must be 0 or more, and 0 where fusion.id_dropout is 0",
+        ),
+        (
+            {"retrieval.loss": "gbce", "retrieval.negatives": "all"},
+            "retrieval.loss: must be 'softmax' where retrieval.negatives is 'all'",
+        ),
+        (
+            {"retrieval.negatives_queue": 10, "retrieval.negatives": "all"},
+            "retrieval.negatives_queue: must be 0 where retrieval.negatives is 'all'",
+        ),
+        (
+            {"retrieval.frequencies": "streaming", "retrieval.negatives": "all"},
+            "retrieval.frequencies: must be 'counted' where retrieval.negatives is 'all'",
+        ),
+        (
+            {"retrieval.frequency_rate": 1.0},
+            "retrieval.frequency_rate: must be above 0 and below 1",
+        ),
+        (
+            {"retrieval.hard_negatives": 4, "retrieval.negatives": "all"},
+            "retrieval.hard_negatives: must be 0 where retrieval.negatives is 'all'",
+        ),
+        (
+            {"retrieval.hard_negatives": 4, "retrieval.loss": "gbce"},
+            "retrieval.hard_negatives: must be 0 where retrieval.loss is 'gbce'",
+        ),
+        ({"retrieval.gbce_calibration": 1.5}, "retrieval.gbce_calibration: must be from 0 to 1"),
     ],
 )  # fmt: skip
-def test_fusion_and_alignment_that_make_no_sense_are_refused(overrides, fault):
+def test_fusion_alignment_and_negatives_that_make_no_sense_are_refused(overrides, fault):
     with pytest.raises(UserError, match=fault):
         Config().with_overrides(overrides)

@@ -2,14 +2,12 @@
 
 import dataclasses
 import os
-import pathlib
 
 import numpy as np
 
+from tfrs_mm.data.negative_feedback import read_negative_feedback
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
-
-NEGATIVES_FILE = "negatives.parquet"  # below the folder of behaviour
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,27 +56,22 @@ class Exposures:
         return rows[np.sort(first)]
 
 
-def read_exposures(behaviour_dir: str | os.PathLike[str], users: Vocabulary) -> Exposures:
+def read_exposures(data_dir: str | os.PathLike[str], users: Vocabulary) -> Exposures:
     """The negative feedback of a data folder.
 
     Args:
-        behaviour_dir: where the behaviour job wrote.
+        data_dir: that `tfrs-mm preprocess` wrote.
         users: ids by row.
 
     Raises:
         UserError: the job met none.
     """
-    import pyarrow.parquet as pq
-
-    path = pathlib.Path(behaviour_dir) / NEGATIVES_FILE
-    table = pq.read_table(path) if path.is_file() else None
-    if table is None or not table.num_rows:
+    feedback = read_negative_feedback(data_dir)
+    if not len(feedback.items):
         raise UserError(
-            f"`ranking.negatives_from` is 'exposures', but {behaviour_dir} has none. Give what was "
+            f"`ranking.negatives_from` is 'exposures', but {data_dir} has none. Give what was "
             'shown as a kind of events with a weight below 0, such as "impression=-1" in '
             '`data.events`, and preprocess again; or set it to "retrieval".'
         )
-    rows = users.rows_of(table.column("user_id"))
-    return Exposures.of(
-        rows, table.column("item").to_numpy(), table.column("time").to_numpy(), len(users.ids)
-    )
+    rows = users.rows_of(feedback.user_ids)
+    return Exposures.of(rows, feedback.items, feedback.times, len(users.ids))

@@ -7,6 +7,7 @@ means is decided once, by the job that makes the vocabulary.
 
 import dataclasses
 import functools
+import hashlib
 import os
 import pathlib
 import re
@@ -27,6 +28,18 @@ _SHOWN = 3
 def is_legal_id(value: str) -> bool:
     """Whether `value` can stand in a vocabulary: not empty, no control character, no line break."""
     return bool(value) and _ILLEGAL.search(value) is None
+
+
+def hash_buckets(values: Sequence[str] | np.ndarray, buckets: int) -> np.ndarray:
+    """A bucket for each id, the same on every machine and in every version: `[n]` int64.
+
+    Args:
+        values: `[n]`, ids.
+        buckets: how many; at least 1.
+    """
+    digests = (hashlib.blake2b(value.encode("utf-8"), digest_size=8).digest() for value in values)
+    numbers = (int.from_bytes(digest, "big") % buckets for digest in digests)
+    return np.fromiter(numbers, np.int64, len(values))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ from tfrs_mm.losses.contrastive import (
     info_nce,
     pairwise_sigmoid,
 )
+from tfrs_mm.losses.gbce import gbce, gbce_beta
 from tfrs_mm.losses.ranking import listwise, pairwise, pointwise
 from tfrs_mm.losses.sampled_softmax import (
     any_of,
@@ -19,6 +20,6 @@ RANKING_LOSSES = {"listwise": listwise, "pairwise": pairwise, "pointwise": point
 
 __all__ = [
     "RANKING_LOSSES",
-    "agreement_penalty", "any_of", "correct_for_sampling", "cosine_distance",
-    "first_of_each", "info_nce", "pairwise_sigmoid", "same_item", "sampled_softmax",
+    "agreement_penalty", "any_of", "correct_for_sampling", "cosine_distance", "first_of_each",
+    "gbce", "gbce_beta", "info_nce", "pairwise_sigmoid", "same_item", "sampled_softmax",
 ]  # fmt: skip

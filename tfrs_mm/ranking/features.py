@@ -122,8 +122,7 @@ def candidate_features(
     at = tf.broadcast_to(buckets[:, None], tf.shape(candidates))
     of_events = [tf.gather(dynamics, at, batch_dims=2)]
     if tables.transitions is not None:
-        own = tf.zeros_like(retrieval_scores) if own_event is None else own_event
-        of_events.append(tables.transitions.features(history, candidates, own))
+        of_events.append(tables.transitions.features(history, candidates, own_event))
     for features in of_events:
         # Of an item without events all of them are 0.
         parts.append(features if as_new is None else tf.where(as_new[..., None], 0.0, features))

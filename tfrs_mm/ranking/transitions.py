@@ -17,6 +17,9 @@ NEWEST = 8  # items of a history that are looked up
 HALF_LIFE = 3.0  # of these, after which a share counts half
 _SMALLEST = 1e-4  # a share below it is as good as none; scores are logarithms
 _FEATURES_OF_A_KIND = 2
+# Of so many items at most what a history leads to is written out for all of them, to be looked up;
+# of more, each candidate is compared with all neighbours.
+_WRITTEN_OUT = 2**16
 
 
 class ItemToItem(NamedTuple):
@@ -85,7 +88,11 @@ class TransitionTables(tf.Module):
         )
 
     def totals(
-        self, name: str, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
+        self,
+        name: str,
+        history: tf.Tensor,
+        candidates: tf.Tensor,
+        own_event: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The shares that go from a history to each candidate, and those from its last item.
 
@@ -98,6 +105,20 @@ class TransitionTables(tf.Module):
         Returns:
             Two times `[batch, k]`; the first adds up as `reached` weighs.
         """
+        neighbours = self._kinds[self.names.index(name)].neighbours
+        if own_event is None and neighbours.shape[0] <= _WRITTEN_OUT:
+            rows, shares = self.reached(name, history)
+            newest = neighbours.shape[1]  # the first of `reached` are those of the last item
+            return (
+                _looked_up(rows, shares, candidates, neighbours.shape[0]),
+                _looked_up(rows[:, :newest], shares[:, :newest], candidates, neighbours.shape[0]),
+            )
+        own_event = tf.zeros(tf.shape(candidates)) if own_event is None else own_event
+        return self._compared(name, history, candidates, own_event)
+
+    def _compared(
+        self, name: str, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         newest = _newest_first(history, min(NEWEST, history.shape[1]))
         kind = self._kinds[self.names.index(name)]
         neighbours, shares, support = kind.neighbours, kind.shares, kind.support
@@ -120,7 +141,7 @@ class TransitionTables(tf.Module):
         return total, last
 
     def features(
-        self, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor
+        self, history: tf.Tensor, candidates: tf.Tensor, own_event: tf.Tensor | None = None
     ) -> tf.Tensor:
         """The logarithm of the share that goes to each candidate, and of that from the last item.
 
@@ -128,7 +149,7 @@ class TransitionTables(tf.Module):
             history: `[batch, time]` int32, oldest first, right-padded with 0.
             candidates: `[batch, k]` int32.
             own_event: `[batch, k]` float32, with what weight the statistics know the very event
-                in which this user takes this candidate next: 0 in serving, and for a negative.
+                in which this user takes this candidate next, 0 for a negative; None in serving.
 
         Returns:
             `[batch, k, num_features]`.
@@ -152,6 +173,23 @@ class _Kind(tf.Module):
         self.support = None
         if kind.support is not None:
             self.support = tf.Variable(kind.support, trainable=False, name="support")
+
+
+def _looked_up(
+    rows: tf.Tensor, shares: tf.Tensor, candidates: tf.Tensor, num_rows: int
+) -> tf.Tensor:
+    """The sum of the shares of each candidate, `[batch, k]`.
+
+    Args:
+        rows: `[batch, n]` int32, any of them several times.
+        shares: `[batch, n]`, 0 for row 0.
+        candidates: `[batch, k]` int32.
+        num_rows: rows there are.
+    """
+    batch = tf.shape(rows)[0]
+    places = tf.stack([tf.broadcast_to(tf.range(batch)[:, None], tf.shape(rows)), rows], axis=-1)
+    written_out = tf.tensor_scatter_nd_add(tf.zeros([batch, num_rows]), places, shares)
+    return tf.gather(written_out, candidates, batch_dims=1)
 
 
 def _newest_first(history: tf.Tensor, size: int) -> tf.Tensor:

@@ -5,7 +5,11 @@ import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.errors import UserError
+from tfrs_mm.retrieval.frequencies import StreamingFrequencies
+from tfrs_mm.retrieval.hard_negatives import HardNegatives
 from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives
+from tfrs_mm.retrieval.queue import NegativesQueue
+from tfrs_mm.retrieval.sampler import NegativeSampler
 from tfrs_mm.retrieval.two_tower import TwoTowerModel
 from tfrs_mm.schema import Schema
 from tfrs_mm.towers import ItemTables, ItemTower, UserTower, build_alignment, moments_of
@@ -38,6 +42,7 @@ def build_two_tower(
         content_scale=config.fusion.content_scale,
         fusion_options={"heads": config.fusion.heads} if config.fusion.kind == "attention" else {},
         missing=config.fusion.missing,
+        oov_rows=config.fusion.oov_rows,
         name="item_tower",
     )
     user_tower = UserTower(
@@ -61,7 +66,7 @@ def build_two_tower(
         item_tower,
         user_tower,
         tables,
-        _negatives(config, target_counts),
+        _sampler(config, target_counts),
         temperature=settings.temperature,
         log_q_correction=settings.log_q_correction,
         remove_accidental_hits=settings.remove_accidental_hits,
@@ -69,6 +74,8 @@ def build_two_tower(
         lengths=settings.lengths,
         alignment=build_alignment(config.alignment, len(schema.modalities)),
         agreement=config.alignment.agreement,
+        hard_negatives=_hard_negatives(config, schema),
+        gbce_calibration=settings.gbce_calibration if settings.loss == "gbce" else None,
     )
     vectors = model.item_vectors(tf.range(2))
     user_tower(tf.zeros([1, schema.max_history, vectors.shape[-1]]))
@@ -89,13 +96,38 @@ def _moments(config: Config, schema: Schema) -> tuple[Moment, ...]:
     return moments
 
 
-def _negatives(config: Config, target_counts: np.ndarray) -> MixedNegatives | AllItems:
+def _sampler(config: Config, target_counts: np.ndarray) -> NegativeSampler:
     settings = config.retrieval
     if settings.negatives == "all":
-        return AllItems(target_counts)
-    return MixedNegatives(
+        return NegativeSampler(AllItems(target_counts))
+    negatives = MixedNegatives(
         target_counts,
         in_batch=settings.in_batch_negatives,
         uniform=settings.uniform_negatives,
         seed=config.training.seed,
     )
+    queue = None
+    if settings.negatives_queue:
+        queue = NegativesQueue(
+            settings.negatives_queue, settings.dim, settings.negatives_queue_warmup
+        )
+    frequencies = None
+    if settings.frequencies == "streaming":
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        frequencies = StreamingFrequencies(
+            settings.frequency_buckets,
+            settings.frequency_hashes,
+            settings.frequency_rate,
+            initial=max(np.count_nonzero(target_counts), 1)
+            / (replicas * settings.in_batch_negatives),
+            seed=config.training.seed,
+        )
+    return NegativeSampler(negatives, queue, frequencies)
+
+
+def _hard_negatives(config: Config, schema: Schema) -> HardNegatives | None:
+    size, by_user = config.retrieval.hard_negatives, config.retrieval.hard_negatives_from == "log"
+    if not size:
+        return None
+    num_rows = (schema.num_users if by_user else schema.num_items) + 1
+    return HardNegatives(num_rows, size, by_user, config.training.seed + 2)

@@ -9,24 +9,10 @@ some uniformly from all items with events, so the tail is seen too. Q is the exa
 mixture.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
 NEVER = -1  # row of a place that holds no negative
-
-
-class Negatives(NamedTuple):
-    """A sample of the corpus.
-
-    Attributes:
-        rows: `[negatives]` int32; `NEVER` where the batch had too few targets to fill the place.
-        log_q: `[negatives]` float32, log of the expected number of draws of that item.
-    """
-
-    rows: tf.Tensor
-    log_q: tf.Tensor
 
 
 class AllItems:
@@ -36,16 +22,20 @@ class AllItems:
         """Takes `[items + 1]`, how often each row is a target in training; row 0 is unknown."""
         self._warm = np.flatnonzero(target_counts > 0).astype(np.int32)
 
-    def log_q(self, rows: tf.Tensor, places: int) -> tf.Tensor:
+    def log_q(self, rows: tf.Tensor, places: int, queued: tf.Tensor | None = None) -> tf.Tensor:
         """0 for each row, any shape: nothing is left to chance."""
-        del places
+        del places, queued
         return tf.zeros(tf.shape(rows))
 
-    def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> Negatives:
+    def mean_log_q(self, places: int, queued: tf.Tensor | None = None) -> tf.Tensor:
+        """0, see `log_q`."""
+        del places, queued
+        return tf.constant(0.0)
+
+    def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> tf.Tensor:
         """The same sample every time; see `MixedNegatives.draw`."""
-        del is_target
-        rows = tf.constant(self._warm)
-        return Negatives(rows, self.log_q(rows, targets.shape[0]))
+        del targets, is_target
+        return tf.constant(self._warm)
 
 
 class MixedNegatives:
@@ -69,37 +59,66 @@ class MixedNegatives:
         warm = np.flatnonzero(target_counts > 0)
         self._warm = warm.astype(np.int32)
         self._in_batch, self._uniform, self._seed = in_batch, uniform if len(warm) else 0, seed
-        self._shares = target_counts / total
+        # Rows that are never drawn get the smallest share there is; nobody asks for theirs.
+        smallest = target_counts[warm].min() if len(warm) else total
+        self._shares = np.maximum(target_counts, smallest) / total
+        self._uniform_q = self._uniform / max(len(warm), 1)
 
-    def log_q(self, rows: tf.Tensor, places: int) -> tf.Tensor:
+    def log_q(
+        self,
+        rows: tf.Tensor,
+        places: int,
+        queued: tf.Tensor | None = None,
+        estimated: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Log of the expected number of draws of each row, any shape.
 
         Args:
             rows: to look up.
             places: of the batch, as `draw` takes it.
+            queued: how many targets of earlier batches compete as well, a scalar; None is none.
+            estimated: of each row, how often it is expected among the draws from the batch's
+                targets; None says what the counts say.
         """
-        uniform = (self._shares > 0) * self._uniform / max(len(self._warm), 1)
-        expected = min(self._in_batch, places) * self._shares + uniform
-        # Rows that are never drawn get the smallest count there is; nobody asks for theirs.
-        smallest = expected[self._warm].min() if len(self._warm) else 1.0
-        log_expected = np.log(np.maximum(expected, smallest)).astype(np.float32)
-        return tf.gather(tf.constant(log_expected), tf.maximum(rows, 0))
+        rows, drawn = tf.maximum(rows, 0), self._from_targets(places)
+        if queued is None and estimated is None:
+            log_expected = np.log(drawn * self._shares + self._uniform_q).astype(np.float32)
+            return tf.gather(tf.constant(log_expected), rows)
+        if estimated is None:
+            estimated = drawn * tf.gather(tf.constant(self._shares, tf.float32), rows)
+        times = 1.0 if queued is None else 1.0 + queued / drawn
+        return tf.math.log(times * estimated + self._uniform_q)
 
-    def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> Negatives:
+    def mean_log_q(self, places: int, queued: tf.Tensor | None = None) -> tf.Tensor:
+        """Log of the expected number of draws of an item, were all drawn alike; see `log_q`."""
+        drawn = self._from_targets(places) + self._uniform + (0.0 if queued is None else queued)
+        return tf.math.log(drawn / max(len(self._warm), 1))
+
+    def is_from_targets(self, places: int) -> np.ndarray:
+        """`[negatives]` bool, which of a sample's places hold targets of the batch."""
+        return np.arange(self._from_targets(places) + self._uniform) < self._from_targets(places)
+
+    def draw(self, targets: tf.Tensor, is_target: tf.Tensor) -> tf.Tensor:
         """One sample.
 
         Args:
             targets: `[places]` int32, the rows at all places of the batch.
             is_target: `[places]` bool, which of them are targets.
+
+        Returns:
+            `[negatives]` int32 rows; `NEVER` where the batch had too few targets to fill the place.
         """
         places = targets.shape[0]
         # The largest of random keys is a sample without replacement, of static size, known to XLA.
         keys = tf.where(is_target, tf.random.uniform([places], seed=self._seed), -1.0)
-        drawn_keys, chosen = tf.math.top_k(keys, k=min(self._in_batch, places))
+        drawn_keys, chosen = tf.math.top_k(keys, k=self._from_targets(places))
         rows = tf.where(drawn_keys >= 0, tf.gather(targets, chosen), NEVER)
         if self._uniform:
             drawn = tf.random.uniform(
                 [self._uniform], 0, len(self._warm), tf.int32, seed=self._seed + 1
             )
             rows = tf.concat([rows, tf.gather(tf.constant(self._warm), drawn)], axis=0)
-        return Negatives(rows, self.log_q(rows, places))
+        return rows
+
+    def _from_targets(self, places: int) -> int:
+        return min(self._in_batch, places)

@@ -10,22 +10,25 @@ from tfrs_mm.losses import (
     any_of,
     correct_for_sampling,
     first_of_each,
+    gbce,
     same_item,
     sampled_softmax,
 )
-from tfrs_mm.retrieval.negatives import AllItems, MixedNegatives, Negatives
+from tfrs_mm.retrieval.hard_negatives import HardNegatives, log_q_of_each_query
+from tfrs_mm.retrieval.interests import deciding, scores_of_all, scores_of_pairs
+from tfrs_mm.retrieval.sampler import NegativeSampler
 from tfrs_mm.towers import (
     EVENTS,
     Alignment,
     ItemTables,
     ItemTower,
     UserTower,
-    best_interest,
     disagreement,
 )
 
 HISTORY = "history/item"
 IS_TARGET = "is_target"
+USER = "user"
 
 
 class TwoTowerModel(tfrs.Model):
@@ -40,7 +43,7 @@ class TwoTowerModel(tfrs.Model):
         item_tower: ItemTower,
         user_tower: UserTower,
         tables: ItemTables,
-        negatives: MixedNegatives | AllItems,
+        sampler: NegativeSampler,
         temperature: float,
         log_q_correction: bool = True,
         remove_accidental_hits: bool = True,
@@ -48,16 +51,42 @@ class TwoTowerModel(tfrs.Model):
         lengths: Sequence[int] = (),
         alignment: Alignment | None = None,
         agreement: float = 0.0,
+        gbce_calibration: float | None = None,
+        hard_negatives: HardNegatives | None = None,
     ) -> None:
+        """Joins the towers.
+
+        Args:
+            item_tower: of candidates and histories.
+            user_tower: of queries.
+            tables: what is known of every item.
+            sampler: of what a positive competes with.
+            temperature: that scores are divided by.
+            log_q_correction: whether the loss takes into account that items are drawn unequally.
+            remove_accidental_hits: whether the positive itself is no negative.
+            mask_history: whether items of the user's own window are no negatives.
+            lengths: ascending, that batches are cut to.
+            alignment: added to the loss.
+            agreement: weight of the penalty where modalities disagree.
+            gbce_calibration: of the loss `gbce`; None is the sampled softmax.
+            hard_negatives: of which each positive meets one; not with `gbce`.
+        """
         super().__init__()
         self.item_tower, self.user_tower = item_tower, user_tower
-        self._tables, self._negatives = tables, negatives
+        self._tables, self._sampler = tables, sampler
         self._temperature = temperature
         self._log_q_correction = log_q_correction
         self._remove_accidental_hits = remove_accidental_hits
         self._mask_history = mask_history
         self._lengths = tuple(lengths)
         self.alignment, self._agreement = alignment, agreement
+        self._gbce_calibration, self.hard_negatives = gbce_calibration, hard_negatives
+
+    @property
+    def training_state(self) -> list[tf.Variable]:
+        """What training remembers from step to step and needs to go on; no weights."""
+        hard = [] if self.hard_negatives is None else self.hard_negatives.variables
+        return self._sampler.variables + hard
 
     def item_vectors(self, rows: tf.Tensor, training: bool = False) -> tf.Tensor:
         """`[n]` integer rows to `[n, dim]`."""
@@ -73,8 +102,9 @@ class TwoTowerModel(tfrs.Model):
 
         Args:
             inputs: `history/item` `[batch, time]` int32, right-padded with 0, and `is_target`
-                `[batch, time]` bool: the items to be predicted from those before them;
-                besides what the user tower `reads`, of every place.
+                `[batch, time]` bool: the items to be predicted from those before them; besides
+                what the user tower `reads`, of every place. Hard negatives of users need `user`,
+                `[batch]` int32.
             training: whether dropout and hiding are on.
 
         Returns:
@@ -82,11 +112,13 @@ class TwoTowerModel(tfrs.Model):
         """
         rows, is_target = inputs[HISTORY], inputs[IS_TARGET]
         contexts = {name: inputs[name] for name in self.user_tower.reads}
+        by_user = self.hard_negatives is not None and self.hard_negatives.by_user
+        users = inputs[USER] if by_user else None
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         lengths = [length for length in self._lengths if length < rows.shape[1]]
         # Replicas wait for each other's negatives, so that all must go the same way.
         if not lengths or replicas > 1:
-            return self._loss(rows, is_target, contexts, training) / replicas
+            return self._loss(rows, is_target, contexts, users, training) / replicas
         longest = tf.reduce_max(tf.math.count_nonzero(rows, axis=1, dtype=tf.int32))
         return tf.switch_case(
             tf.reduce_sum(tf.cast(longest > lengths, tf.int32)),
@@ -96,6 +128,7 @@ class TwoTowerModel(tfrs.Model):
                     rows[:, :end],
                     is_target[:, :end],
                     {name: column[:, :end] for name, column in contexts.items()},
+                    users,
                     training,
                 )
                 for end in (*lengths, rows.shape[1])
@@ -107,53 +140,91 @@ class TwoTowerModel(tfrs.Model):
         rows: tf.Tensor,
         is_target: tf.Tensor,
         contexts: Mapping[str, tf.Tensor],
+        users: tf.Tensor | None,
         training: bool,
     ) -> tf.Tensor:
         batch, time = rows.shape
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         flat_rows, flat_is_target = tf.reshape(rows, [-1]), tf.reshape(is_target, [-1])
-        drawn = self._negatives.draw(flat_rows, flat_is_target)
+        drawn, places = self._sampler.draw(flat_rows, flat_is_target), batch * time
+        asked = flat_rows
+        if self.hard_negatives is not None:
+            owners = rows if users is None else tf.broadcast_to(users[:, None], [batch, time])
+            candidates = self.hard_negatives.of(tf.reshape(owners, [-1]))
+            hard = self.hard_negatives.draw(candidates)
+            asked = tf.concat([flat_rows, hard], axis=0)
 
-        wanted = tf.concat([flat_rows, tf.maximum(drawn.rows, 0)], axis=0)
+        wanted = tf.maximum(tf.concat([asked, drawn], axis=0), 0)
         vectors = self._vectors_of(wanted, training)
         dim = vectors.shape[-1]
-        targets = tf.reshape(vectors[: batch * time], [batch, time, dim])
-        negatives, negative_vectors = self._from_all_replicas(drawn, vectors[batch * time :])
+        targets = tf.reshape(vectors[:places], [batch, time, dim])
+        negatives, log_q, mean_log_q = self._sampler.compete(
+            drawn, vectors[asked.shape[0] :], asked, places, training
+        )
 
         # A query knows its moment, and of events those before it.
         known = {
             name: column[:, :-1] if name in EVENTS else column for name, column in contexts.items()
         }
         queries = self.user_tower(targets[:, :-1], contexts=known, training=training)
-        positive, negative = (
-            scores / self._temperature for scores in _scores(queries, targets, negative_vectors)
-        )
-        if self._log_q_correction:
-            positive = correct_for_sampling(positive, self._negatives.log_q(rows, batch * time))
-            negative = correct_for_sampling(negative, negatives.log_q)
-
-        allowed = tf.broadcast_to(negatives.rows >= 0, tf.shape(negative))
-        if self._remove_accidental_hits:
-            hits = same_item(flat_rows, negatives.rows)
-            allowed &= ~tf.reshape(hits, tf.shape(negative))
-        if self._mask_history:
-            allowed &= ~any_of(rows, negatives.rows)[:, None, :]
+        positive = scores_of_pairs(queries, targets) / self._temperature
+        negative = scores_of_all(queries, negatives.vectors) / self._temperature
+        allowed = self._may_compete(rows, negatives.rows)
+        negative_log_q = negatives.log_q
+        if self.hard_negatives is not None:
+            hard_vectors = tf.reshape(vectors[places : 2 * places], [batch, time, dim])
+            hard_logits = scores_of_pairs(queries, hard_vectors) / self._temperature
+            negative = tf.concat([negative, hard_logits[..., None]], axis=-1)
+            hard_allowed = self._hard_may_compete(rows, tf.reshape(hard, [batch, time]))
+            allowed = tf.concat([allowed, hard_allowed[..., None]], axis=-1)
+            negative_log_q = tf.reshape(
+                log_q_of_each_query(
+                    candidates, hard, negatives.rows, negatives.log_q, log_q[places:], replicas
+                ),
+                tf.shape(negative),
+            )
+        if self._log_q_correction and self._gbce_calibration is None:
+            positive = correct_for_sampling(positive, tf.reshape(log_q[:places], [batch, time]))
+            negative = correct_for_sampling(negative, negative_log_q)
 
         size = tf.shape(negative)[-1]
-        losses = sampled_softmax(
-            tf.reshape(positive, [-1]),
-            tf.reshape(negative, [-1, size]),
-            tf.reshape(allowed, [-1, size]),
-        )
+        logits = tf.reshape(positive, [-1]), tf.reshape(negative, [-1, size])
+        allowed = tf.reshape(allowed, [-1, size])
+        if self._gbce_calibration is None:
+            losses = sampled_softmax(*logits, allowed)
+        else:
+            rate = replicas * tf.exp(log_q if self._log_q_correction else mean_log_q)
+            losses = gbce(*logits, allowed, rate, self._gbce_calibration)
         weights = tf.cast(flat_is_target, losses.dtype)
         mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
         if self.alignment is not None:
-            mean += self.aligned(drawn.rows)
+            mean += self.aligned(drawn)
         if self._agreement > 0:
             parts = self.item_tower.parts(self._tables.gather(flat_rows))
-            deciding = _deciding(queries, targets)
-            decided = self.item_tower.split(tf.reshape(deciding, [-1, dim]))
+            best = deciding(queries, targets)
+            decided = self.item_tower.split(tf.reshape(best, [-1, dim]))
             mean += self._agreement * disagreement(decided, parts, flat_is_target)
         return mean
+
+    def _may_compete(self, rows: tf.Tensor, negatives: tf.Tensor) -> tf.Tensor:
+        """Which shared negatives, `[n]`, count at each place of `rows`: `[batch, time, n]` bool."""
+        shape = [*rows.shape, tf.shape(negatives)[0]]
+        allowed = tf.broadcast_to(negatives >= 0, shape)
+        if self._remove_accidental_hits:
+            allowed &= ~tf.reshape(same_item(tf.reshape(rows, [-1]), negatives), shape)
+        if self._mask_history:
+            allowed &= ~any_of(rows, negatives)[:, None, :]
+        return allowed
+
+    def _hard_may_compete(self, rows: tf.Tensor, hard: tf.Tensor) -> tf.Tensor:
+        """The same of negatives that each place has for itself; all `[batch, time]`."""
+        allowed = hard >= 0
+        if self._remove_accidental_hits:
+            allowed &= hard != rows
+        if self._mask_history:
+            own = tf.equal(hard[:, :, None], rows[:, None, :])
+            allowed &= ~tf.reduce_any(own, axis=-1)
+        return allowed
 
     def aligned(self, rows: tf.Tensor) -> tf.Tensor:
         """The loss of alignment over the distinct items among `rows`, `[n]` integer."""
@@ -165,48 +236,3 @@ class TwoTowerModel(tfrs.Model):
         if self._tables.size <= rows.shape[0]:
             return tf.gather(self.item_vectors(tf.range(self._tables.size), training), rows)
         return self.item_vectors(rows, training)
-
-    def _from_all_replicas(
-        self, drawn: Negatives, vectors: tf.Tensor
-    ) -> tuple[Negatives, tf.Tensor]:
-        """Every replica's negatives, so that more replicas mean more negatives, not just more
-        batches.
-
-        The expected counts of all items grow by the same factor, which a softmax does not see.
-        """
-        context = tf.distribute.get_replica_context()
-        alone = context is None or context.num_replicas_in_sync == 1
-        # All items are the same ones on every replica.
-        if alone or isinstance(self._negatives, AllItems):
-            return drawn, vectors
-        gathered = Negatives(*(context.all_gather(part, axis=0) for part in drawn))
-        return gathered, context.all_gather(vectors, axis=0)
-
-
-def _scores(
-    queries: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Inner products, `[batch, time]` and `[batch, time, negatives]`; of several interests the
-    largest.
-
-    Args:
-        queries: of a `UserTower`.
-        targets: `[batch, time, dim]`.
-        negatives: `[negatives, dim]`.
-    """
-    if queries.shape.rank == 3:
-        positive = tf.reduce_sum(queries * targets, axis=-1)
-        return positive, tf.einsum("btd,nd->btn", queries, negatives)
-    positive = tf.reduce_sum(queries * targets[:, :, None], axis=-1)
-    negative = tf.einsum("btkd,nd->btkn", queries, negatives)
-    return tf.reduce_max(positive, axis=-1), tf.reduce_max(negative, axis=2)
-
-
-def _deciding(queries: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """The interest that each target scores with, `[batch, time, dim]`."""
-    if queries.shape.rank == 3:
-        return queries
-    interests, dim = queries.shape[2:]
-    wanted = tf.reshape(targets, [-1, 1, dim])
-    chosen = best_interest(tf.reshape(queries, [-1, interests, dim]), wanted)
-    return tf.reshape(chosen, tf.shape(targets))

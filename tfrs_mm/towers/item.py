@@ -28,6 +28,7 @@ class ItemTables:
         categories: Mapping[str, np.ndarray],
         warm: np.ndarray,
         ids: np.ndarray | None = None,
+        unknown: np.ndarray | None = None,
     ) -> None:
         """Moves the tables to the device of the current strategy.
 
@@ -38,8 +39,11 @@ class ItemTables:
             warm: `[items + 1]` bool, items with an interaction in training; the id of another is
                 hidden, because its embedding was never trained.
             ids: `[items + 1]`, the row whose id each item shows instead of its own, 0 for none.
+            unknown: `[items + 1]`, the row that an item shows which shows no id; None is 0.
         """
         rows = np.where(warm, np.arange(len(warm)), 0) if ids is None else ids
+        if unknown is not None:
+            rows = np.where(rows > 0, rows, unknown)
         arrays = {ITEM: rows.astype(np.int32), VALUES: values, PRESENT: present, **categories}
         self._tables = {
             name: tf.Variable(array, trainable=False, name=f"table/{name}")
@@ -89,6 +93,7 @@ class ItemTower(tf.keras.layers.Layer):
         content_scale: float = 1.0,
         fusion_options: Mapping[str, int] | None = None,
         missing: str = "none",
+        oov_rows: int = 0,
         **kwargs: object,
     ) -> None:
         """Builds the tower.
@@ -106,6 +111,7 @@ class ItemTower(tf.keras.layers.Layer):
             content_scale: what modalities are multiplied by before they are fused.
             fusion_options: what the fusion takes besides `dim`, such as `heads`.
             missing: a name of `COMPLETIONS`, or `none`.
+            oov_rows: rows for unknown ids, from `num_rows` on; with 0 that is row 0.
             **kwargs: Keras's own.
         """
         super().__init__(**kwargs)
@@ -114,10 +120,11 @@ class ItemTower(tf.keras.layers.Layer):
             "modality_dropout": modality_dropout, "id_dropout": id_dropout,
             "categories": dict(categories), "normalize": normalize, "seed": seed,
             "dropout": dropout, "content_scale": content_scale,
-            "fusion_options": dict(fusion_options or {}), "missing": missing,
+            "fusion_options": dict(fusion_options or {}), "missing": missing, "oov_rows": oov_rows,
         }  # fmt: skip
         self._normalize, self._content_scale = normalize, content_scale
-        self._id = IdEmbedding(num_rows, dim, id_dropout, seed)
+        self._num_rows = num_rows
+        self._id = IdEmbedding(num_rows, dim, id_dropout, seed, oov_rows)
         self._modality_dropout = ModalityDropout(modality_dropout, seed + 1)
         self._fusion = FUSIONS[fusion](dim, **self._settings["fusion_options"])
         stands = missing == "none" or (missing == "learned" and self._fusion.learns_missing)
@@ -132,7 +139,8 @@ class ItemTower(tf.keras.layers.Layer):
         """Item vectors.
 
         Args:
-            inputs: `item` `[batch]` int32 (0 for an id that says nothing), `modality/values`
+            inputs: `item` `[batch]` int32 (0 and `num_rows` on for an id that says nothing),
+                `modality/values`
                 `[batch, modality, reduced_dim]`, `modality/present` `[batch, modality]` bool, and
                 each category column `[batch, width]` int32.
             training: whether ids and modalities are hidden at random.
@@ -164,7 +172,8 @@ class ItemTower(tf.keras.layers.Layer):
         """Each modality and the id on their own, nothing hidden; inputs as for a call."""
         batch = ModalityBatch(inputs[VALUES] * self._content_scale, inputs[PRESENT])
         ids = self._fusion.split(self._id(inputs[ITEM]))
-        return ItemParts(self._fusion.project(batch), batch.present, ids, inputs[ITEM] > 0)
+        known = (inputs[ITEM] > 0) & (inputs[ITEM] < self._num_rows)
+        return ItemParts(self._fusion.project(batch), batch.present, ids, known)
 
     def split(self, vectors: tf.Tensor) -> tf.Tensor:
         """The part of each vector, `[..., dim]`, that meets a modality; see `Fusion.split`."""

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +26,7 @@ class KeepBest(tf.keras.callbacks.Callback):
         directory: str | os.PathLike[str],
         averaged: bool,
         restore_from: str | os.PathLike[str] | None = None,
+        state: Sequence[tf.Variable] = (),
     ) -> None:
         """Restores the newest saved state, if there is one.
 
@@ -38,6 +39,7 @@ class KeepBest(tf.keras.callbacks.Callback):
             directory: of the checkpoints.
             averaged: whether the optimiser's moving averages are what is validated and kept.
             restore_from: where saved states are looked for, if not in `directory`.
+            state: variables that are no weights and are saved and restored as well.
         """
         super().__init__()
         self._variables = list(weights.trainable_variables)
@@ -54,6 +56,7 @@ class KeepBest(tf.keras.callbacks.Callback):
             best=self._best,
             best_epoch=self._best_epoch,
             best_variables=self._best_variables,
+            **({"state": list(state)} if state else {}),
         )
         self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=1)
         saved = tf.train.latest_checkpoint(str(restore_from or directory))

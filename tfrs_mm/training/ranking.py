@@ -8,7 +8,6 @@ import tensorflow as tf
 from tfrs_mm.config import Config
 from tfrs_mm.data.examples import HISTORY_EVENT, IS_TARGET
 from tfrs_mm.data.exposures import read_exposures
-from tfrs_mm.data.input_pipeline import BEHAVIOUR_DIR
 from tfrs_mm.data.item_neighbours import KINDS
 from tfrs_mm.errors import UserError
 from tfrs_mm.index import ExactIndex
@@ -136,7 +135,7 @@ def train_ranking(
     sources = make_sources(knowledge, config, tables)
     exposures = None
     if settings.negatives_from == "exposures":
-        exposures = read_exposures(knowledge.data_dir / BEHAVIOUR_DIR, knowledge.users)
+        exposures = read_exposures(knowledge.data_dir, knowledge.users)
     examples = mine_examples(
         TwoStage(query_model, index, None, of_towers, sources),
         windows,

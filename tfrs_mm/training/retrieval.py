@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
-from tfrs_mm.data.input_pipeline import count_windows, window_batches
+from tfrs_mm.data.input_pipeline import count_windows, read_windows, window_batches
+from tfrs_mm.data.vocabulary import hash_buckets
 from tfrs_mm.index import ExactIndex
 from tfrs_mm.policy import TwoStage
 from tfrs_mm.retrieval import QueryModel, TwoTowerModel, build_two_tower
 from tfrs_mm.towers import ItemTables
+from tfrs_mm.training.hard_negatives import disliked_items, nearest_items
 from tfrs_mm.training.holdout import Holdout
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
@@ -51,6 +53,7 @@ def make_item_tables(
     values: np.ndarray,
     target_counts: np.ndarray,
     ids: np.ndarray | None = None,
+    oov_rows: int = 0,
 ) -> ItemTables:
     """What the item tower reads of every item.
 
@@ -59,9 +62,15 @@ def make_item_tables(
         values: `[items + 1, modality, reduced_dim]`.
         target_counts: `[items + 1]`, how often each row is a target of retrieval's training.
         ids: see `ItemTables`.
+        oov_rows: of `fusion.oov_rows`, by which unknown ids are shared out.
     """
-    catalogue = knowledge.catalogue
-    return ItemTables(values, catalogue.present, catalogue.categories, target_counts > 0, ids)
+    catalogue, unknown = knowledge.catalogue, None
+    if oov_rows:
+        unknown = len(target_counts) + hash_buckets(catalogue.item_ids, oov_rows)
+        unknown[0] = 0
+    return ItemTables(
+        values, catalogue.present, catalogue.categories, target_counts > 0, ids, unknown
+    )
 
 
 def corpus_vectors(model: TwoTowerModel, num_rows: int) -> np.ndarray:
@@ -127,7 +136,10 @@ def train_retrieval(
     )
     with strategy.scope():
         model = build_two_tower(
-            config, schema, make_item_tables(knowledge, values, target_counts), target_counts
+            config,
+            schema,
+            make_item_tables(knowledge, values, target_counts, oov_rows=config.fusion.oov_rows),
+            target_counts,
         )
         model.item_tower.adapt(values, knowledge.catalogue.present, config.fusion.imputation_ridge)
         optimizer = make_optimizer(
@@ -136,6 +148,10 @@ def train_retrieval(
         optimizer.build(model.trainable_variables)
         model.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
 
+    hard, warm = model.hard_negatives, target_counts > 0
+    if hard is not None and hard.by_user:
+        windows = read_windows(knowledge.data_dir, schema)
+        hard.fill(disliked_items(knowledge, windows, warm, settings.hard_negatives))
     num_rows = schema.num_items + 1
     query_model = QueryModel(model.user_tower, np.zeros((num_rows, settings.dim), np.float32))
     two_stage = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 1)
@@ -143,7 +159,10 @@ def train_retrieval(
     validation = validation_of(knowledge, config) if epochs is None else None
 
     def validate() -> float:
-        query_model.item_vectors.assign(corpus_vectors(model, num_rows))
+        vectors = corpus_vectors(model, num_rows)
+        if hard is not None and not hard.by_user:
+            hard.fill(nearest_items(vectors, warm, settings.hard_negatives))
+        query_model.item_vectors.assign(vectors)
         return validation.ndcg(recommend, "validate retrieval")
 
     keep_best = KeepBest(
@@ -154,6 +173,7 @@ def train_retrieval(
         work_dir / "checkpoints" / "retrieval",
         averaged=settings.average_decay > 0,
         restore_from=saved_dir / "checkpoints" / "retrieval",
+        state=model.training_state,
     )
     fit(
         model, dataset, steps, settings.max_epochs if epochs is None else epochs, keep_best,

@@ -130,7 +130,7 @@ def _assemble(
     )
     knowledge = dataclasses.replace(knowledge, catalogue=catalogue)
     values, counts = items.values, _target_counts(run_dir)
-    tables = make_item_tables(knowledge, values, counts, items.ids)
+    tables = make_item_tables(knowledge, values, counts, items.ids, config.fusion.oov_rows)
     two_tower = build_two_tower(config, knowledge.schema, tables, counts)
     _restore(two_tower, run_dir / "retrieval" / "weights")
     if item_vectors is None:

@@ -38,7 +38,8 @@ def test_the_file_of_the_behaviour_job_is_read_by_rows(tmp_path):
         {"user_id": ["b", "b", "stranger"], "item": [3, 4, 5], "event": ["impression"] * 3,
          "time": [7.0, 6.0, 5.0]}
     )  # fmt: skip
-    pq.write_table(table, tmp_path / "negatives.parquet")
+    (tmp_path / "behaviour").mkdir()
+    pq.write_table(table, tmp_path / "behaviour" / "negatives.parquet")
     exposures = read_exposures(tmp_path, Vocabulary(("a", "b")))
     assert exposures.near(2, 7, seconds=9, until=9).tolist() == [3, 4]
     assert len(exposures) == 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfrs_mm.data.vocabulary import Vocabulary, is_legal_id
+from tfrs_mm.data.vocabulary import Vocabulary, hash_buckets, is_legal_id
 from tfrs_mm.errors import UserError
 
 IDS = ("u7", "a b", "Ünal", "0")
@@ -144,3 +144,12 @@ def test_a_pickled_vocabulary_still_looks_up():
     vocabulary = Vocabulary(IDS)
     vocabulary.rows_of(["u7"])
     assert pickle.loads(pickle.dumps(vocabulary)).rows_of(["0"]).tolist() == [4]
+
+
+def test_an_id_has_the_same_bucket_on_every_machine():
+    # The first eight bytes of `b2sum --length 64`, as a number, modulo 1000.
+    ids = ["item-1", "item-2", "ключ", ""]
+    assert hash_buckets(ids, 1000).tolist() == [548, 115, 712, 876]
+    assert hash_buckets(np.array(ids, object), 1).tolist() == [0] * 4
+    counts = np.bincount(hash_buckets([str(number) for number in range(4000)], 4))
+    assert abs(counts - 1000).max() < 140  # standard deviation 27

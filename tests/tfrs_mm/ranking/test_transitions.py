@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfrs_mm.data.item_neighbours import ItemNeighbours
 from tfrs_mm.data.transitions import transition_scores
-from tfrs_mm.ranking import ItemToItem, TransitionTables
+from tfrs_mm.ranking import ItemToItem, TransitionTables, transitions
 
 NUM_ITEMS, TOP = 12, 5
 
@@ -26,9 +26,9 @@ def features(kinds, history, candidates, own=None, window=4, half_life=2.0):
         for place, kind in enumerate(kinds)
     }
     tables = TransitionTables(parts, window, half_life)
-    own = np.zeros(np.shape(candidates), np.float32) if own is None else own
+    own = None if own is None else tf.constant(own)
     return tables.features(
-        tf.constant(history, tf.int32), tf.constant(candidates, tf.int32), tf.constant(own)
+        tf.constant(history, tf.int32), tf.constant(candidates, tf.int32), own
     ).numpy()
 
 
@@ -91,3 +91,28 @@ def test_padding_leads_nowhere_and_is_led_to_by_nothing():
     found = features([make_kind(2)], [[0, 0, 0]], [[0, 3]])
     np.testing.assert_allclose(found, 0, atol=1e-5)
     assert features([make_kind(2)], [[5, 0, 0]], [[0]]).max() == pytest.approx(0, abs=1e-5)
+
+
+def test_comparing_and_looking_up_give_the_same(monkeypatch):
+    generator = np.random.default_rng(5)
+    history, candidates = np.zeros((6, 9), np.int64), generator.integers(0, NUM_ITEMS + 1, (6, 7))
+    for query, length in enumerate((9, 8, 5, 2, 1, 0)):
+        history[query, :length] = generator.permutation(NUM_ITEMS)[:length] + 1
+    kinds = [make_kind(2), make_kind(3)]
+    looked_up = features(kinds, history, candidates)
+    monkeypatch.setattr(transitions, "_WRITTEN_OUT", 0)
+    np.testing.assert_allclose(features(kinds, history, candidates), looked_up, atol=1e-5)
+    assert looked_up.any()
+
+
+def test_a_linear_model_keeps_its_weights_whatever_the_own_event_and_can_be_replaced():
+    kind = make_kind(2)
+    linear = ItemToItem(kind.neighbours, kind.weights, None)
+    tables = TransitionTables({"similar": linear}, window=4, half_life=2.0)
+    history, candidates = tf.constant([[7]]), tf.constant([[int(kind.neighbours[7, 1]), 12]])
+    for own in (None, tf.ones([1, 2])):
+        _, last = tables.totals("similar", history, candidates, own)
+        np.testing.assert_allclose(last, [[kind.weights[7, 1], 0.0]], rtol=1e-6)
+    tables.put({"similar": ItemToItem(kind.neighbours, 2 * kind.weights, None)})
+    _, last = tables.totals("similar", history, candidates)
+    np.testing.assert_allclose(last, [[2 * kind.weights[7, 1], 0.0]], rtol=1e-6)

@@ -101,6 +101,97 @@ def test_a_batch_cut_to_its_longest_window_has_the_same_loss(longest):
     np.testing.assert_allclose(whole, cut, rtol=1e-6)
 
 
+@pytest.mark.parametrize("corrected", [True, False])
+def test_gbce_weighs_positives_by_how_often_their_items_are_drawn(corrected):
+    # All 4 * 7 places are drawn as negatives, and nothing else.
+    model = make_model(
+        retrieval__loss="gbce", retrieval__gbce_calibration=0.75, retrieval__uniform_negatives=0,
+        retrieval__in_batch_negatives=28, retrieval__log_q_correction=corrected,
+    )  # fmt: skip
+    rows, is_target = make_batch(4).values()
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
+    queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    losses = []
+    for window, of, places in zip(rows, queries, is_target, strict=True):
+        rivals = [row for row in rows[is_target] if row not in window]
+        for target, query in zip(window[places], of[places], strict=True):
+            # Row r is a target r times of 1 + 2 + ... + 40 = 820, and 28 are drawn.
+            rate = 28 * target / 820 if corrected else 28 / NUM_ITEMS
+            scores = vectors @ query / 0.07
+            negative = np.log1p(np.exp(scores[rivals])).sum()
+            weight = 0.75 * rate + 0.25
+            losses.append((weight * np.log1p(np.exp(-scores[target])) + negative) / 29)
+    loss = model.compute_loss({"history/item": tf.constant(rows), "is_target": is_target})
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+
+
+def test_queued_items_compete_unless_the_user_had_them():
+    # All 4 * 7 places are drawn as negatives, and nothing else; ten of before compete as well.
+    model = make_model(
+        retrieval__uniform_negatives=0, retrieval__in_batch_negatives=28,
+        retrieval__negatives_queue=10, retrieval__negatives_queue_warmup=3,
+    )  # fmt: skip
+    generator = np.random.default_rng(0)
+    queued, queued_vectors = np.arange(10, 20), generator.normal(size=(10, 16))
+    for variable, value in zip(model.training_state, (queued, queued_vectors, 3), strict=True):
+        variable.assign(value)
+    rows, is_target = make_batch(4).values()
+    assert any(np.isin(queued, window).any() for window in rows)
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
+    queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    # Row r is a target r times of 1 + 2 + ... + 40 = 820, and 28 + 10 are there.
+    q = 38 * np.arange(NUM_ITEMS + 1) / 820
+    losses = []
+    for window, of, places in zip(rows, queries, is_target, strict=True):
+        drawn = rows[is_target & ~np.isin(rows, window)]
+        kept = ~np.isin(queued, window)
+        for target, query in zip(window[places], of[places], strict=True):
+            negative = np.exp(vectors[drawn] @ query / 0.07) / q[drawn]
+            earlier = np.exp(queued_vectors[kept] @ query / 0.07) / q[queued[kept]]
+            positive = np.exp(vectors[target] @ query / 0.07) / q[target]
+            total = positive + negative.sum() + earlier.sum()
+            losses.append(np.log(total / positive))
+    inputs = {"history/item": tf.constant(rows), "is_target": tf.constant(is_target)}
+    np.testing.assert_allclose(model.compute_loss(inputs), np.mean(losses), rtol=1e-4)
+
+
+@pytest.mark.parametrize("source", ["index", "log"])
+def test_each_positive_meets_a_hard_negative_of_its_own(source):
+    # All 4 * 7 places are drawn as negatives, and nothing else.
+    model = make_model(
+        retrieval__uniform_negatives=0, retrieval__in_batch_negatives=28,
+        retrieval__hard_negatives=1, retrieval__hard_negatives_from=source,
+    )  # fmt: skip
+    rows, is_target = make_batch(4).values()
+    users = np.array([3, 1, 8, 5], np.int32)
+    # Of each item the one four further, which some users had; of the users one that they had, none,
+    # one that others had, and one that nobody had.
+    of_item, of_user = np.arange(NUM_ITEMS + 1) + 4, np.full(9, -1)
+    of_item[of_item > NUM_ITEMS] = -1
+    of_user[users] = [rows[0, 2], -1, rows[3, 0], NUM_ITEMS]
+    table = of_user if source == "log" else of_item
+    model.hard_negatives.fill(table[:, None].astype(np.int32))
+    vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
+    queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
+    losses, met = [], []
+    for user, window, of, places in zip(users, rows, queries, is_target, strict=True):
+        drawn = rows[is_target & ~np.isin(rows, window)]
+        for target, query in zip(window[places], of[places], strict=True):
+            hard = table[user if source == "log" else target]
+            # Row r is a target r times of 1 + 2 + ... + 40 = 820, and 28 are drawn; the hard one
+            # comes once more.
+            q = 28 * np.arange(NUM_ITEMS + 1) / 820
+            q[hard] += hard not in (-1, target)
+            scores = np.exp(vectors @ query / 0.07) / q.clip(1e-9)
+            met.append(hard > 0 and hard not in window)
+            total = scores[target] + scores[drawn].sum() + met[-1] * scores[hard]
+            losses.append(np.log(total / scores[target]))
+    assert 0 < np.mean(met) < 1
+    inputs = {"history/item": rows, "is_target": is_target, "user": users}
+    loss = model.compute_loss({name: tf.constant(column) for name, column in inputs.items()})
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-4)
+
+
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_it_learns_what_follows(similarity):
     tf.keras.utils.set_random_seed(1)
@@ -132,7 +223,13 @@ def test_a_training_step_compiles_with_xla_and_holds_no_strings():
 
 
 def test_xla_and_plain_execution_give_the_same_loss():
-    model = make_model(retrieval__uniform_negatives=0, retrieval__in_batch_negatives=224)
+    model = make_model(
+        retrieval__uniform_negatives=0, retrieval__in_batch_negatives=224,
+        retrieval__negatives_queue=10, retrieval__negatives_queue_warmup=0,
+        retrieval__hard_negatives=1,
+    )  # fmt: skip
+    model.training_state[0].assign(range(1, 11))
+    model.hard_negatives.fill(np.arange(NUM_ITEMS, -1, -1, np.int32)[:, None])
     # all 32 * 7 places are drawn, so the negatives do not depend on chance
     batch = {k: tf.constant(v) for k, v in make_batch().items()}
     plain = tf.function(model.compute_loss)(batch)
@@ -246,20 +343,27 @@ strategy = make_strategy("mirrored", 32)
 assert strategy.num_replicas_in_sync == 2
 seen = []
 with strategy.scope():
-    model = t.make_model(retrieval__batch_size=32)
-    gather = model._from_all_replicas
+    model = t.make_model(
+        retrieval__batch_size=32, retrieval__negatives_queue=50, retrieval__hard_negatives=1,
+        retrieval__frequencies="streaming")
+    gather = model._sampler._from_all_replicas
     def watched(drawn, vectors):
         result = gather(drawn, vectors)
-        seen.append((int(drawn.rows.shape[0]), result[0].rows.shape[0], result[1].shape[0]))
+        seen.append((int(drawn.shape[0]), result[0].shape[0], result[1].shape[0]))
         return result
-    model._from_all_replicas = watched
+    model._sampler._from_all_replicas = watched
     model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
+model.hard_negatives.fill(np.arange(t.NUM_ITEMS, -1, -1, np.int32)[:, None])
 dataset = tf.data.Dataset.from_tensor_slices(t.make_batch(32)).repeat()
 dataset = dataset.batch(32, drop_remainder=True)
 losses = model.fit(dataset, steps_per_epoch=20, epochs=2, verbose=0).history["loss"]
 assert losses[1] < losses[0], losses
 size, gathered, vectors = seen[0]
 assert gathered == 2 * size and vectors in (2 * size, None), seen
+for variable in model.training_state:
+    copies = [copy.numpy() for copy in strategy.experimental_local_results(variable)]
+    assert len(copies) == 2 and np.array_equal(*copies), copies
+assert (model.training_state[0].numpy() > 0).all()
 print("negatives of", size, "gathered", losses)
 """
 

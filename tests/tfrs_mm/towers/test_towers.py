@@ -16,7 +16,7 @@ def make_item_tower(**changes):
     return ItemTower(**settings)
 
 
-def make_tables(warm=(False, True, True, True, True, False)):
+def make_tables(warm=(False, True, True, True, True, False), unknown=None):
     generator = np.random.default_rng(0)
     present = np.array([[0, 0], [1, 1], [1, 0], [0, 1], [0, 0], [1, 1]], bool)
     values = generator.normal(size=(6, 2, 3)).astype(np.float32) * present[..., None]
@@ -25,6 +25,7 @@ def make_tables(warm=(False, True, True, True, True, False)):
         present,
         {"genres": np.array([[0], [1], [2], [1], [0], [2]], np.int32)},
         np.array(warm),
+        unknown=unknown,
     )
 
 
@@ -76,6 +77,37 @@ def test_hidden_ids_look_like_the_unknown_row():
     # 2,000 draws at 0.5: standard deviation 22
     assert abs(hidden.sum() - 1000) < 120
     np.testing.assert_allclose(layer(rows, training=False), np.tile(table[2], (2000, 1)))
+
+
+def test_an_unknown_id_shows_a_row_of_its_own_and_is_not_known():
+    unknown = np.array([0, 7, 6, 7, 6, 7])
+    tables = make_tables(unknown=unknown)
+    inputs = tables.gather(tf.range(6))
+    assert inputs[ITEM].numpy().tolist() == [0, 1, 2, 3, 4, 7]
+    tower = make_item_tower(oov_rows=2, categories={}, normalize=False, fusion="vote")
+    vectors = tower(inputs).numpy()
+    content = tower(inputs | {ITEM: tf.zeros(6, tf.int32)}).numpy()
+    table = next(weight for weight in tower.get_weights() if weight.shape == (8, 4))
+    np.testing.assert_allclose(vectors[5] - content[5], table[7] - table[0], atol=1e-6)
+    assert tower.parts(inputs).known.numpy().tolist() == [False, True, True, True, True, False]
+    again = ItemTower.from_config(tower.get_config())
+    again(inputs)
+    again.set_weights(tower.get_weights())
+    np.testing.assert_allclose(again(inputs), vectors, atol=1e-6)
+
+
+def test_hidden_ids_are_shown_as_any_row_for_unknown_ones():
+    layer = IdEmbedding(4, 3, hide=0.5, seed=1, oov_rows=2)
+    rows = tf.fill([2000], 2)
+    layer(rows)
+    table = layer.get_weights()[0]
+    assert table.shape == (6, 3)
+    shown = layer(rows, training=True).numpy()
+    counts = [(shown == line).all(axis=1).sum() for line in table]
+    assert counts[0] == counts[1] == counts[3] == 0
+    # 2,000 draws at a half and at quarters: standard deviations 22 and 19
+    np.testing.assert_allclose(counts[2], 1000, atol=120)
+    np.testing.assert_allclose(counts[4:], [500, 500], atol=100)
 
 
 @pytest.mark.parametrize("fusion", sorted(FUSIONS))

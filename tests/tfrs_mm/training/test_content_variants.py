@@ -1,4 +1,5 @@
-"""Every fusion, alignment and completion trains, is saved and reloaded, and scores the same.
+"""Every fusion, alignment, completion and kind of negatives trains, is saved and reloaded, and
+scores the same.
 
 The first stage alone, built and read again as a run is: the second one does not know of them. Steps
 run without graphs, which take longer to trace than the steps; that every fusion and alignment
@@ -31,6 +32,15 @@ VARIANTS = [
     ("late", "none", "infonce", 0.5),
     ("vote", "imputed", "none", 0.5),
 ]
+# What negatives, losses and ids there are besides the default, one after the other.
+NEGATIVES = [
+    {"retrieval.loss": "gbce", "retrieval.frequencies": "streaming"},
+    {"retrieval.negatives_queue": 40, "retrieval.negatives_queue_warmup": 0},
+    {"retrieval.hard_negatives": 2, "fusion.oov_rows": 3},
+    {"retrieval.negatives": "all"},
+    {"retrieval.frequencies": "streaming", "retrieval.negatives_queue": 40},
+    {"retrieval.log_q_correction": False, "retrieval.loss": "gbce"},
+]
 SMALLEST = {
     "retrieval.dim": 4, "retrieval.heads": 1, "retrieval.max_epochs": 1,
     "retrieval.average_decay": 0.0, "fusion.reduced_dim": 4, "training.max_validation_queries": 16,
@@ -53,13 +63,16 @@ def test_every_choice_is_among_the_variants():
 
 
 @pytest.mark.filterwarnings("ignore:.*does not apply to tf.data functions")
-@pytest.mark.parametrize(("fusion", "missing", "alignment", "agreement"), VARIANTS)
+@pytest.mark.parametrize(
+    ("fusion", "missing", "alignment", "agreement", "negatives"),
+    [(*variant, negatives) for variant, negatives in zip(VARIANTS, NEGATIVES, strict=True)],
+)
 def test_it_trains_reloads_and_scores_the_same(
-    fusion, missing, alignment, agreement, data_dir, tmp_path, without_graphs
+    fusion, missing, alignment, agreement, negatives, data_dir, tmp_path, without_graphs
 ):
     chosen = {
         "fusion.kind": fusion, "fusion.missing": missing, "alignment.kind": alignment,
-        "alignment.agreement": agreement,
+        "alignment.agreement": agreement, **negatives,
     }  # fmt: skip
     config = load_config(data_dir / "config.json").with_overrides(SMALLEST | chosen)
     knowledge = read_knowledge(data_dir)
@@ -74,9 +87,15 @@ def test_it_trains_reloads_and_scores_the_same(
     trained = corpus_vectors(stage.model, num_rows)
     assert np.isfinite(trained).all()
     assert np.isfinite(stage.best)
+    if stage.model.hard_negatives is not None:
+        table = stage.model.training_state[-1].numpy()
+        assert (table[1:57] > 0).all()
+        assert (table[57:] == -1).all()  # nobody could have had these items
 
     tf.train.Checkpoint(model=stage.model).write(str(tmp_path / "weights"))
-    tables = make_item_tables(knowledge, values, knowledge.target_counts)
+    tables = make_item_tables(
+        knowledge, values, knowledge.target_counts, oov_rows=config.fusion.oov_rows
+    )
     again = build_two_tower(config, knowledge.schema, tables, knowledge.target_counts)
     read = tf.train.Checkpoint(model=again).read(str(tmp_path / "weights"))
     read.assert_existing_objects_matched()

@@ -15,13 +15,14 @@ from tfrs_mm.artefacts import write_json
 from tfrs_mm.commands.answers import ask_sources
 from tfrs_mm.commands.evaluate import evaluate_run
 from tfrs_mm.config import load_config
-from tfrs_mm.data.exposures import NEGATIVES_FILE
 from tfrs_mm.data.input_pipeline import read_queries, read_windows
+from tfrs_mm.data.negative_feedback import NEGATIVES_FILE
 from tfrs_mm.data.vocabulary import Vocabulary
 from tfrs_mm.errors import UserError
 from tfrs_mm.policy import TwoStage, diversifier_of
 from tfrs_mm.ranking.calibration import CALIBRATION_FILE, write_calibration
 from tfrs_mm.training.calibration import calibrate
+from tfrs_mm.training.linear import LINEAR_FILE, read_linear
 from tfrs_mm.training.ranking import make_ranking_tables, train_ranking
 from tfrs_mm.training.run import Run, load_run
 from tfrs_mm.training.train import train
@@ -74,6 +75,12 @@ def windows_of(base):
     }
 
 
+def tables_of(base, config, linear):
+    return make_ranking_tables(
+        base.knowledge, base.item_vectors, base.modality_values, linear, config.ranking.vectors
+    )
+
+
 def answers(model, queries):
     """Lists and scores for a few users."""
     history = tf.constant(queries.history_items[:16])
@@ -87,9 +94,16 @@ def test_a_variant_trains_reloads_and_answers_the_same(name, base, run_dir, tmp_
     settings = {"max_epochs": 1, "learning_rate": 0.01, "max_examples": 128} | VARIANTS[name]
     settings = {f"ranking.{key}": value for key, value in settings.items()}
     config = base.config.with_overrides(settings | {"data.values": "rating"})
-    tables = make_ranking_tables(knowledge, base.item_vectors, base.modality_values)
+    linear = read_linear(run_dir / LINEAR_FILE, config.linear)
+    tables = tables_of(base, config, linear)
     stage = train_ranking(
-        knowledge, config, query_model, tables, windows_of(base), tmp_path / "work"
+        knowledge,
+        config,
+        query_model,
+        tables,
+        windows_of(base),
+        (linear, linear),
+        tmp_path / "work",
     )
     assert stage.epochs == 1 and stage.best >= stage.history[0]
     # Whatever was best on so few users, what is saved is a ranker that has learnt something.
@@ -121,9 +135,11 @@ def test_exposures_that_no_positive_has_are_told(base, tmp_path):
     )
     windows = read_windows(base.knowledge.data_dir, base.knowledge.schema)
     windows["is_target"] = windows["is_target"] & (windows["user"] % 2 == 1)[:, None]
-    tables = make_ranking_tables(base.knowledge, base.item_vectors, base.modality_values)
+    tables = tables_of(base, config, {})
     with pytest.raises(UserError, match=r"Raise `ranking.exposure_hours`, or set"):
-        train_ranking(base.knowledge, config, base.model.query_model, tables, windows, tmp_path)
+        train_ranking(
+            base.knowledge, config, base.model.query_model, tables, windows, ({}, {}), tmp_path
+        )
 
 
 def test_a_run_of_several_sources_answers_with_calibrated_probabilities(data_dir, tmp_path):

@@ -93,7 +93,7 @@ def test_it_trains_reloads_and_leaves_the_ranker_what_it_needs(
     np.testing.assert_allclose(mined[0].retrieval_scores, scores, atol=1e-5)
 
     ranker = build_ranker(
-        config, knowledge.schema, make_ranking_tables(knowledge, vectors, values), None
+        config, knowledge.schema, make_ranking_tables(knowledge, vectors, values, {}, True), None
     )
     ranked = ranker(
         {
