@@ -43,7 +43,10 @@ class RankingTables(tf.Module):
         self.present = _table(present, "present")
         self.popularity = _table(popularity, "popularity")
         self.transitions, self.reads_vectors = transitions, reads_vectors
-        self.categories = {name: _table(rows, name) for name, rows in sorted(categories.items())}
+        self.categories = {
+            name: _table(_without_empty_places(rows), name)
+            for name, rows in sorted(categories.items())
+        }
 
     def replace_linear(self, models: Mapping[str, ItemToItem]) -> None:
         """Puts other linear models of the same names and shapes in the place of those there are."""
@@ -186,6 +189,11 @@ def _unit_dot(candidates: tf.Tensor, history: tf.Tensor) -> tf.Tensor:
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+def _without_empty_places(rows: np.ndarray) -> np.ndarray:
+    """`[items + 1, width]` cut to the longest line; lines are filled from the left."""
+    return rows[:, : max(int(np.count_nonzero(rows, axis=1).max(initial=0)), 1)]
 
 
 def _table(array: np.ndarray, name: str) -> tf.Variable:
