@@ -55,10 +55,10 @@ def rank_queries(
             for place, entry in enumerate(seen[part]):
                 excluded[place, : len(entry)] = entry
             arguments = [
-                _padded(history[part], batch_size), excluded, _padded(buckets[part], batch_size)
+                padded(history[part], batch_size), excluded, padded(buckets[part], batch_size)
             ]  # fmt: skip
             if contexts:
-                arguments.append({n: _padded(c[part], batch_size) for n, c in contexts.items()})
+                arguments.append({n: padded(c[part], batch_size) for n, c in contexts.items()})
             found_rows, found_scores = recommend(*arguments)
             rows.append(np.asarray(found_rows)[:size])
             scores.append(np.asarray(found_scores)[:size])
@@ -85,6 +85,7 @@ def popularity_ranking(counts: np.ndarray, seen: Sequence[np.ndarray], k: int = 
     return Ranked(rows, scores)
 
 
-def _padded(array: np.ndarray, size: int) -> np.ndarray:
+def padded(array: np.ndarray, size: int) -> np.ndarray:
+    """`[n, ...]` filled up to `[size, ...]` with zeros."""
     missing = size - len(array)
     return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1)) if missing else array

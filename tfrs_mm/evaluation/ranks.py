@@ -26,7 +26,7 @@ def relevant_ranks(
     Items of equal score are in the order of their rows, as `tf.math.top_k` puts them.
 
     Args:
-        queries: `[queries, dim]`.
+        queries: `[queries, dim]`, or `[queries, interests, dim]`, of which the best one counts.
         items: `[items + 1, dim]`; row 0 is never returned.
         relevant: the relevant rows of each query, at least one, without repeats.
         excluded: rows that are no candidates of each query.
@@ -39,7 +39,11 @@ def relevant_ranks(
     table = tf.constant(items)
     for start in range(0, len(queries), _BLOCK):
         # TensorFlow's product shares the cores better with other work than NumPy's does.
-        block = tf.matmul(queries[start : start + _BLOCK], table, transpose_b=True).numpy()
+        block = queries[start : start + _BLOCK]
+        if block.ndim == 2:
+            block = tf.matmul(block, table, transpose_b=True).numpy()
+        else:
+            block = tf.reduce_max(tf.einsum("qid,nd->qin", block, table), axis=1).numpy()
         for place, scores in enumerate(block, start=start):
             of_query = scores.copy()
             of_query[0] = of_query[excluded[place]] = -np.inf

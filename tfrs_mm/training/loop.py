@@ -1,5 +1,6 @@
 """One fit: validate each epoch, keep the best weights, stop early, go on after an interruption."""
 
+import math
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ class KeepBest(tf.keras.callbacks.Callback):
         self,
         weights: tf.Module | tf.keras.layers.Layer,
         optimizer: tf.keras.optimizers.Optimizer,
-        validate: Callable[[], float] | None,
+        validate: Callable[[], float | None],
         patience: int,
         directory: str | os.PathLike[str],
         averaged: bool,
@@ -33,8 +34,8 @@ class KeepBest(tf.keras.callbacks.Callback):
         Args:
             weights: the object whose trainable variables are kept.
             optimizer: its optimiser, already built.
-            validate: gives the figure to maximise, from the weights as they are; None where
-                nothing is held out, and the newest weights are the ones to keep.
+            validate: gives the figure to maximise, from the weights as they are; it gives None
+                where nothing is held out, and the newest weights are the ones to keep.
             patience: epochs without a better figure before training stops.
             directory: of the checkpoints.
             averaged: whether the optimiser's moving averages are what is validated and kept.
@@ -73,7 +74,8 @@ class KeepBest(tf.keras.callbacks.Callback):
     @property
     def best(self) -> float | None:
         """The best figure so far; None without validation."""
-        return float(self._best) if self._validate is not None else None
+        best = float(self._best)
+        return None if math.isnan(best) else best
 
     @property
     def best_epoch(self) -> int:
@@ -94,9 +96,9 @@ class KeepBest(tf.keras.callbacks.Callback):
         raw = [v.numpy() for v in self._variables] if self._averaged else None
         if self._averaged and self.epochs_done:
             self._fitted.finalize_variable_values(self._variables)
-        figure = self._validate() if self._validate is not None else None
+        figure = self._validate()
         if figure is None or figure > self.best:
-            self._best.assign(-1.0 if figure is None else figure)
+            self._best.assign(math.nan if figure is None else figure)
             self._best_epoch.assign(self._epochs_done)
             for kept, variable in zip(self._best_variables, self._variables, strict=True):
                 kept.assign(variable)

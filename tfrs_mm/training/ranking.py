@@ -179,7 +179,9 @@ def train_ranking(
     recommend = ranking_function(two_stage, k=10)
     validation = validation_of(knowledge, config) if epochs is None else None
 
-    def validate() -> float:
+    def validate() -> float | None:
+        if validation is None:
+            return None
         tables.replace_linear(served)
         figure = validation.ndcg(recommend, "validate ranking")
         tables.replace_linear(learning)
@@ -188,7 +190,7 @@ def train_ranking(
     keep_best = KeepBest(
         ranker,
         optimizer,
-        validate if epochs is None else None,
+        validate,
         settings.patience,
         work_dir / "checkpoints" / "ranking",
         averaged=False,

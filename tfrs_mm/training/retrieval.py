@@ -9,15 +9,13 @@ import tensorflow as tf
 from tfrs_mm.config import Config
 from tfrs_mm.data.input_pipeline import count_windows, read_windows, window_batches
 from tfrs_mm.data.vocabulary import hash_buckets
-from tfrs_mm.index import ExactIndex
-from tfrs_mm.policy import TwoStage
 from tfrs_mm.retrieval import QueryModel, TwoTowerModel, build_two_tower
 from tfrs_mm.towers import ItemTables
 from tfrs_mm.training.hard_negatives import disliked_items, nearest_items
 from tfrs_mm.training.holdout import Holdout
 from tfrs_mm.training.knowledge import Knowledge
 from tfrs_mm.training.loop import KeepBest, fit
-from tfrs_mm.training.validation import retrieval_function, validation_of
+from tfrs_mm.training.validation import validation_of
 
 _CORPUS_BATCH = 4096
 
@@ -154,21 +152,22 @@ def train_retrieval(
         hard.fill(disliked_items(knowledge, windows, warm, settings.hard_negatives))
     num_rows = schema.num_items + 1
     query_model = QueryModel(model.user_tower, np.zeros((num_rows, settings.dim), np.float32))
-    two_stage = TwoStage(query_model, ExactIndex(query_model.item_vectors), None, 1)
-    recommend = retrieval_function(two_stage, k=10)
+    query = tf.function(query_model)
     validation = validation_of(knowledge, config) if epochs is None else None
 
-    def validate() -> float:
+    def validate() -> float | None:
         vectors = corpus_vectors(model, num_rows)
         if hard is not None and not hard.by_user:
             hard.fill(nearest_items(vectors, warm, settings.hard_negatives))
+        if validation is None:
+            return None
         query_model.item_vectors.assign(vectors)
-        return validation.ndcg(recommend, "validate retrieval")
+        return validation.ndcg_of_vectors(query, vectors, "validate retrieval")
 
     keep_best = KeepBest(
         model,
         optimizer,
-        validate if epochs is None else None,
+        validate,
         settings.patience,
         work_dir / "checkpoints" / "retrieval",
         averaged=settings.average_decay > 0,

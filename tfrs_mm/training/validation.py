@@ -1,17 +1,19 @@
 """NDCG@10 on the validation queries, ranking the whole corpus; what both stages are stopped by."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from tfrs_mm.config import Config
 from tfrs_mm.data.input_pipeline import Queries, read_queries
-from tfrs_mm.evaluation.evaluate import Ranked, Recommend, rank_queries
+from tfrs_mm.evaluation.evaluate import Ranked, Recommend, padded, rank_queries
 from tfrs_mm.evaluation.metrics import query_metrics
+from tfrs_mm.evaluation.ranks import rank_metrics, relevant_ranks
 from tfrs_mm.index import TopKRows
 from tfrs_mm.policy import TwoStage
+from tfrs_mm.progress import Progress
 from tfrs_mm.ranking import bucket_of
 from tfrs_mm.training.context import context_spec, contexts_of, tower_contexts
 from tfrs_mm.training.knowledge import Knowledge
@@ -79,6 +81,28 @@ class Validation:
         """Mean NDCG@10 of a recommender, see `rank_queries`."""
         ranked = self._rank(recommend, label)
         return float(query_metrics(ranked.rows, self._relevant, (("ndcg", 10),)).mean())
+
+    def ndcg_of_vectors(
+        self, query: Callable[..., tf.Tensor], item_vectors: np.ndarray, label: str
+    ) -> float:
+        """The same of the first stage alone, by ranks, for which no lists are made.
+
+        Args:
+            query: `(history [batch, time], contexts)` to query vectors, see `QueryModel`.
+            item_vectors: `[items + 1, dim]`.
+            label: shown while it runs.
+        """
+        vectors = []
+        with Progress(label, total=len(self), unit="queries") as progress:
+            for start in range(0, len(self), self._batch_size):
+                part = slice(start, min(start + self._batch_size, len(self)))
+                size = part.stop - part.start
+                told = {n: padded(c[part], self._batch_size) for n, c in self._contexts.items()}
+                found = query(padded(self._history[part], self._batch_size), told)
+                vectors.append(found.numpy()[:size])
+                progress.advance(size)
+        ranks = relevant_ranks(np.concatenate(vectors), item_vectors, self._relevant, self._seen)
+        return float(rank_metrics(ranks, (("ndcg", 10),)).mean())
 
     def outcomes(self, recommend: Recommend, label: str) -> Outcomes:
         """All that a recommender returned, see `rank_queries`, with its scores."""

@@ -19,6 +19,13 @@ def test_a_rank_is_one_more_than_the_items_that_score_higher():
     assert [ranks.tolist() for ranks in found] == [[2, 4], [3]]
 
 
+def test_of_several_interests_the_best_one_counts():
+    # Scores of items 1 to 4: of the first interest 3, 1, 4, 1, of the second 0, 5, 5, 5.
+    queries = np.array([[[3, 1], [0, 5]]], np.float32)
+    found = relevant_ranks(queries, ITEMS, [np.array([1, 2])], [np.array([], int)])
+    assert [ranks.tolist() for ranks in found] == [[4, 1]]
+
+
 def test_what_is_excluded_stands_in_nobodys_way_and_is_never_found():
     queries = np.array([[3, 1], [3, 1]], np.float32)
     found = relevant_ranks(
