@@ -22,8 +22,8 @@ class RankingConfig:
     dropout: float = 0.2
     category_dim: int = 8
     # Whether query and candidate and their product are read as they are, besides what is worked out
-    # of them; few positives are soon learnt by heart with so many numbers.
-    vectors: bool = True
+    # of them; with so many numbers few positives are soon learnt by heart.
+    vectors: bool = False
     # What of the history is summed up anew for each candidate, by attention: the item vectors, or
     # these and the vectors of each modality.
     attention: Literal["none", "items", "modalities"] = "none"

@@ -35,6 +35,22 @@ def test_each_candidate_is_shown_with_the_interest_that_it_scores_with():
         np.testing.assert_allclose(found[user, place], alone[user, place], atol=1e-6)
 
 
+def test_without_the_vectors_all_other_features_stay():
+    whole = make_tables()
+    tables = RankingTables(
+        whole.item_vectors.numpy(),
+        whole.modality_vectors.numpy(),
+        whole.present.numpy(),
+        whole.popularity.numpy(),
+        {"genres": whole.categories["genres"].numpy()},
+        reads_vectors=False,
+    )
+    found = features(tables, make_inputs())
+    assert found.shape[-1] == tables.num_features
+    # Query, candidate and product, of four numbers each, stand in front of the others.
+    np.testing.assert_array_equal(found, features(whole, make_inputs())[..., 12:])
+
+
 def test_a_candidate_shown_as_new_has_no_features_of_events_and_keeps_all_others():
     generator = np.random.default_rng(3)
     neighbours = np.zeros((6, 4), np.int32)

@@ -35,7 +35,7 @@ VARIANTS = {
         "tasks": ["view", "purchase"],
         "task_balance": "uncertainty", "loss": "pointwise", "diversity": 0.3,
         "diversifier": "dpp", "calibration": "isotonic", "negatives_from": "exposures",
-        "exposure_hours": 0.01, "value_head": True,
+        "exposure_hours": 0.01, "value_head": True, "vectors": False,
     },
 }  # fmt: skip
 
