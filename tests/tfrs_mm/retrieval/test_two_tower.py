@@ -108,7 +108,8 @@ def test_gbce_weighs_positives_by_how_often_their_items_are_drawn(corrected):
         retrieval__loss="gbce", retrieval__gbce_calibration=0.75, retrieval__uniform_negatives=0,
         retrieval__in_batch_negatives=28, retrieval__log_q_correction=corrected,
     )  # fmt: skip
-    rows, is_target = make_batch(4).values()
+    batch = make_batch(4)
+    rows, is_target = batch["history/item"], batch["is_target"]
     vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
     queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
     losses = []
@@ -135,7 +136,8 @@ def test_queued_items_compete_unless_the_user_had_them():
     queued, queued_vectors = np.arange(10, 20), generator.normal(size=(10, 16))
     for variable, value in zip(model.training_state, (queued, queued_vectors, 3), strict=True):
         variable.assign(value)
-    rows, is_target = make_batch(4).values()
+    batch = make_batch(4)
+    rows, is_target = batch["history/item"], batch["is_target"]
     assert any(np.isin(queued, window).any() for window in rows)
     vectors = model.encode_items(tf.range(NUM_ITEMS + 1)).numpy()
     queries = model.user_tower(tf.constant(vectors[rows[:, :-1]])).numpy()
@@ -162,7 +164,8 @@ def test_each_positive_meets_a_hard_negative_of_its_own(source):
         retrieval__uniform_negatives=0, retrieval__in_batch_negatives=28,
         retrieval__hard_negatives=1, retrieval__hard_negatives_from=source,
     )  # fmt: skip
-    rows, is_target = make_batch(4).values()
+    batch = make_batch(4)
+    rows, is_target = batch["history/item"], batch["is_target"]
     users = np.array([3, 1, 8, 5], np.int32)
     # Of each item the one four further, which some users had; of the users one that they had, none,
     # one that others had, and one that nobody had.
