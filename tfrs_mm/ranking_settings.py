@@ -66,8 +66,12 @@ class RankingConfig:
     negatives_from: Literal["retrieval", "exposures"] = "retrieval"
     exposure_hours: float = 1.0
     max_examples: int = 20_000  # the newest positives of the training range
+    # Of these, the newest of one user at most, so that who does much is not learnt from alone; 0
+    # takes all.
+    max_user_examples: int = 0
     batch_size: int = 128
     learning_rate: float = 0.0005
+    average_decay: float = 0.0  # of the weights' moving average, see retrieval.average_decay
     # Of an epoch; few examples are gone through several times, so that validations are no more
     # frequent than they are worth.
     min_steps: int = 40
@@ -107,7 +111,7 @@ def ranking_faults(ranking: RankingConfig) -> list[str]:
         "patience",
     ):  # fmt: skip
         demand(getattr(ranking, name) >= 1, name, "at least 1")
-    for name in ("dropout", "holdout", "hide_events"):
+    for name in ("dropout", "holdout", "hide_events", "average_decay"):
         demand(0.0 <= getattr(ranking, name) < 1.0, name, "at least 0 and below 1")
     heads = ranking.fusion_heads
     whole = heads < 1 or ranking.fusion_dim % heads == 0

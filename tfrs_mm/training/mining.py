@@ -47,12 +47,13 @@ class RankingExamples:
         return len(self.query)
 
 
-def newest_targets(windows: dict[str, np.ndarray], limit: int) -> np.ndarray:
+def newest_targets(windows: dict[str, np.ndarray], limit: int, of_a_user: int = 0) -> np.ndarray:
     """Places of the newest targets that have a history.
 
     Args:
         windows: of `read_windows`.
         limit: how many at most.
+        of_a_user: how many at most of one user; 0 for any number.
 
     Returns:
         `[n, 2]`: window and place in it.
@@ -61,7 +62,15 @@ def newest_targets(windows: dict[str, np.ndarray], limit: int) -> np.ndarray:
     usable[:, 0] = False
     places = np.argwhere(usable)
     times = windows["history/time"][usable]
-    return places[np.sort(np.argsort(-times, kind="stable")[:limit])]
+    newest = np.argsort(-times, kind="stable")
+    if of_a_user:
+        users = windows["user"][places[newest, 0]]
+        by_user = np.argsort(users, kind="stable")
+        starts = np.searchsorted(users[by_user], users[by_user])
+        nth = np.empty(len(users), np.int64)
+        nth[by_user] = np.arange(len(users)) - starts
+        newest = newest[nth < of_a_user]
+    return places[np.sort(newest[:limit])]
 
 
 def mine_examples(
@@ -74,6 +83,7 @@ def mine_examples(
     batch_size: int,
     half_life_days: float,
     seed: int,
+    of_a_user: int = 0,
     moments: Sequence[str] = (),
     exposures: Exposures | None = None,
     exposure_hours: float = 1.0,
@@ -102,11 +112,12 @@ def mine_examples(
         batch_size: positives at a time.
         half_life_days: age that halves an event's weight in item-to-item statistics; 0 for none.
         seed: of the draws.
+        of_a_user: positives of one user at most; 0 for any number.
         moments: columns of the windows that the towers are told of the moment of each positive.
         exposures: items that were shown and not taken; None for none.
         exposure_hours: how long before and behind a positive they count.
     """
-    places = newest_targets(windows, limit)
+    places = newest_targets(windows, limit, of_a_user)
     max_history = windows["history/item"].shape[1] - 1
     had = _items_of_users(windows)
     width = max((len(rows) for rows in had.values()), default=1)

@@ -146,6 +146,7 @@ def train_ranking(
         batch_size=config.training.evaluation_batch,
         half_life_days=knowledge.config.data.transition_half_life_days,
         seed=seed,
+        of_a_user=settings.max_user_examples,
         moments=query_model.moments,
         exposures=exposures,
         exposure_hours=settings.exposure_hours,
@@ -171,7 +172,7 @@ def train_ranking(
     ranker.adapt(_sampled_features(ranker, inputs, seed))
     if settings.loss == "pointwise":
         ranker.start_level(*_level(examples, labels))
-    optimizer = make_optimizer(settings.learning_rate, weight_decay=0.0, average_decay=0.0)
+    optimizer = make_optimizer(settings.learning_rate, 0.0, settings.average_decay)
     optimizer.build(ranker.trainable_variables)
     ranker.compile(optimizer=optimizer, jit_compile=config.training.jit_compile)
 
@@ -193,7 +194,7 @@ def train_ranking(
         validate,
         settings.patience,
         work_dir / "checkpoints" / "ranking",
-        averaged=False,
+        averaged=settings.average_decay > 0,
     )
     if not keep_best.resumed:
         keep_best.consider()

@@ -76,6 +76,16 @@ def test_the_newest_targets_with_a_history_come_first():
     assert len(newest_targets(make_windows(), 100)) == 6
 
 
+def test_of_each_user_the_newest_few_targets_are_enough():
+    windows = make_windows()
+    found = newest_targets(windows, 100, of_a_user=1)
+    whole = newest_targets(windows, 100)
+    users, times = windows["user"][whole[:, 0]], windows["history/time"][tuple(whole.T)]
+    newest = [whole[users == user][times[users == user].argmax()].tolist() for user in set(users)]
+    assert sorted(found.tolist()) == sorted(newest) and len(found) < len(whole)
+    assert newest_targets(windows, 100, of_a_user=50).tolist() == whole.tolist()
+
+
 def test_a_history_holds_only_what_came_before_the_positive():
     examples, _ = mine()
     for history, positive in zip(examples.history, examples.candidates[:, 0], strict=True):
