@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,9 +123,15 @@ def test_a_worker_that_is_killed_ends_the_job_and_the_next_run_completes(folder,
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_is_one_line_and_leaves_nothing(folder, tmp_path, sent, code):
-    process = started(folder, tmp_path / "out")
-    process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    # Python ignores what is raised in callbacks of its own, such as those of its import locks: an
+    # interrupt that falls into one is lost, says so, and is asked for again.
+    for _ in range(3):
+        process = started(folder, tmp_path / "out")
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=60)
+        if "Exception ignored in: " not in said:
+            break
+        shutil.rmtree(tmp_path / "out")
     assert (process.returncode, said) == (code, "python -m pipelines.behaviour: interrupted\n")
     assert list(tmp_path.iterdir()) == []
 
