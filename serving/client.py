@@ -11,6 +11,7 @@ import numpy as np
 
 from serving import DEFAULT_MODEL_NAME
 from serving.in_process import LoadedModel
+from serving.queries import Query, diversities_of, events_of, id_column, id_table
 from serving.tensors import DTYPES, DeclaredTensor
 from serving.transports import ClientError, connect
 from tfrs_mm import signatures
@@ -31,30 +32,6 @@ class Recommendation:
 
     item_id: str
     score: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Query:
-    """Whom to recommend to.
-
-    Attributes:
-        user_id: empty for a user who is not known.
-        history: item ids, oldest first.
-        exclude: item ids that must not be recommended.
-        times: when each item of the history was taken, in seconds, None where that is unknown;
-            empty for none. A model that reads neither times nor kinds of events refuses both.
-        kinds: of the event of each item of the history, an empty string where that is unknown;
-            empty for none.
-        diversity: from 0, the best scores, to 1: how much the answer's variety counts; None for
-            what the model was exported with.
-    """
-
-    user_id: str = ""
-    history: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    times: Sequence[int | None] = ()
-    kinds: Sequence[str] = ()
-    diversity: float | None = None
 
 
 class RecommenderClient:
@@ -133,9 +110,9 @@ class RecommenderClient:
         A diversity is given for all of them or for none.
         """
         inputs = {
-            signatures.USER_ID: _id_column([query.user_id for query in queries], "user_id"),
-            signatures.HISTORY_ITEM_IDS: _id_table([query.history for query in queries], "history"),
-            signatures.EXCLUDE_ITEM_IDS: _id_table([query.exclude for query in queries], "exclude"),
+            signatures.USER_ID: id_column([query.user_id for query in queries], "user_id"),
+            signatures.HISTORY_ITEM_IDS: id_table([query.history for query in queries], "history"),
+            signatures.EXCLUDE_ITEM_IDS: id_table([query.exclude for query in queries], "exclude"),
         }
         of_events = any(len(query.times) or len(query.kinds) for query in queries)
         diversified = any(query.diversity is not None for query in queries)
@@ -146,9 +123,9 @@ class RecommenderClient:
         if of_events:
             signature = signatures.EVENT_SIGNATURES.get(signature, signature)
             histories = inputs[signatures.HISTORY_ITEM_IDS]
-            inputs |= _of_events(queries, histories.shape[1])
+            inputs |= events_of(queries, histories.shape[1])
         if diversified:
-            inputs[signatures.DIVERSITY] = _diversities([query.diversity for query in queries])
+            inputs[signatures.DIVERSITY] = diversities_of([query.diversity for query in queries])
             signature = RECOMMEND_DIVERSIFIED if signature == RECOMMEND else signature
         return self._ask(signature, inputs, len(queries), k, version)
 
@@ -175,7 +152,7 @@ class RecommenderClient:
         self, item_ids: Sequence[str], k: int | None = None, version: int | None = None
     ) -> list[list[Recommendation]]:
         """The nearest items of several items with one request."""
-        inputs = {signatures.ITEM_ID: _id_column(item_ids, "item_ids")}
+        inputs = {signatures.ITEM_ID: id_column(item_ids, "item_ids")}
         return self._ask(SIMILAR_ITEMS, inputs, len(item_ids), k, version)
 
     def close(self) -> None:
@@ -216,63 +193,3 @@ def _recommendations(item_ids: np.ndarray, scores: np.ndarray) -> list[Recommend
     return [
         Recommendation(item_id, score) for item_id, score in pairs if item_id != signatures.EMPTY_ID
     ]
-
-
-def _of_events(queries: Sequence[Query], width: int) -> dict[str, np.ndarray]:
-    """Times and kinds of all histories, `[batch, width]`, unknown where a query tells none."""
-    times = np.full((len(queries), width), signatures.NO_TIME, np.int64)
-    for row, query in zip(times, queries, strict=True):
-        for name in ("times", "kinds"):
-            given = getattr(query, name)
-            if len(given) not in (0, len(query.history)):
-                raise ClientError(
-                    f"{name} must be empty or have one entry for each of the history's "
-                    f"{len(query.history)} items, received {len(given)}."
-                )
-        for place, time in enumerate(query.times):
-            if time is None:
-                continue
-            if isinstance(time, bool) or not isinstance(time, int | np.integer):
-                raise ClientError(f"times must hold whole seconds or None, received {time!r}.")
-            row[place] = time
-    kinds = [[*query.kinds] or [signatures.EMPTY_ID] * len(query.history) for query in queries]
-    return {
-        signatures.HISTORY_TIMES: times,
-        signatures.HISTORY_KINDS: _id_table(kinds, "kinds"),
-    }
-
-
-def _diversities(values: Sequence[float | None]) -> np.ndarray:
-    """As float32 `[batch]`."""
-    if any(value is None for value in values):
-        raise ClientError(
-            "diversity must be given for all queries of one request or for none. Ask twice."
-        )
-    for value in values:
-        if not 0 <= value <= 1:
-            raise ClientError(f"diversity must be from 0 to 1, received {value}.")
-    return np.array(values, np.float32)
-
-
-def _id_column(ids: Sequence[str], argument: str) -> np.ndarray:
-    """Ids as UTF-8 in an object array `[batch]`."""
-    if isinstance(ids, str):
-        raise ClientError(f"{argument} must be a sequence of ids, received the string {ids!r}.")
-    column = np.empty(len(ids), object)
-    for place, value in enumerate(ids):
-        if not isinstance(value, str):
-            raise ClientError(f"{argument} must hold strings, received {value!r}.")
-        try:
-            column[place] = value.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ClientError(f"{argument} must hold Unicode text, received {value!r}.") from error
-    return column
-
-
-def _id_table(rows: Sequence[Sequence[str]], argument: str) -> np.ndarray:
-    """Ids as UTF-8 in an object array `[batch, longest row]`, short rows filled with empty ids."""
-    columns = [_id_column(row, argument) for row in rows]
-    table = np.full((len(rows), max((len(column) for column in columns), default=0)), b"", object)
-    for row, column in zip(table, columns, strict=True):
-        row[: len(column)] = column
-    return table
