@@ -42,6 +42,9 @@ def answer(loaded: "Run", stage: str, split: str) -> Answers:
         loaded: the run.
         stage: `popularity`, `retrieval` or `ranking`.
         split: `valid` or `test`.
+
+    Raises:
+        UserError: the split asks for nothing.
     """
     import numpy as np
 
@@ -51,6 +54,11 @@ def answer(loaded: "Run", stage: str, split: str) -> Answers:
 
     knowledge = loaded.knowledge
     queries = read_queries(knowledge.data_dir, knowledge.schema, split)
+    if not len(queries):
+        raise UserError(
+            f"{knowledge.data_dir} has no {split} queries to measure on, as data made with "
+            "data.train_on_validation has none of validation. Ask for the other split with --on."
+        )
     corpus = Corpus(
         knowledge.target_counts,
         tuple(modality.value for modality in knowledge.schema.modalities),

@@ -82,7 +82,12 @@ def read_last_fit(
             "epochs it found hold for its own settings alone: give the same ones."
         )
     with open(run_dir / "report.json", encoding="utf-8") as file:
-        epochs = json.load(file)["best_epochs"]
+        epochs = json.load(file).get("best_epochs")
+    if epochs is None:
+        raise UserError(
+            f"{run_dir}/report.json does not say which epochs were best; an earlier version wrote "
+            "it. Train again with `tfrs-mm train`."
+        )
     calibration = None
     if config.ranking.calibration != "none":
         path = run_dir / "ranking" / CALIBRATION_FILE

@@ -6,11 +6,10 @@ run without graphs, which take longer to trace than the steps; that every fusion
 compiles is shown beside them.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_world import SMALLEST
 
 from tfrs_mm import _runtime
 from tfrs_mm.config import load_config
@@ -41,18 +40,6 @@ NEGATIVES = [
     {"retrieval.frequencies": "streaming", "retrieval.negatives_queue": 40},
     {"retrieval.log_q_correction": False, "retrieval.loss": "gbce"},
 ]
-SMALLEST = {
-    "retrieval.dim": 4, "retrieval.heads": 1, "retrieval.max_epochs": 1,
-    "retrieval.average_decay": 0.0, "fusion.reduced_dim": 4, "training.max_validation_queries": 16,
-    "training.evaluation_batch": 16,
-}  # fmt: skip
-
-
-@pytest.fixture
-def without_graphs() -> Iterator[None]:
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def test_every_choice_is_among_the_variants():

@@ -86,3 +86,23 @@ def test_epochs_of_other_settings_or_other_records_are_refused(run_dir, last_dat
     changed(stranger, "manifest.json", schema="0" * 16)
     with pytest.raises(UserError, match="Preprocess the same input twice"):
         read_last_fit(stranger, knowledge, config_of(run_dir))
+
+
+def test_a_run_whose_report_knows_no_best_epochs_is_refused(run_dir, last_data, tmp_path):
+    older = tmp_path / "run"
+    shutil.copytree(run_dir, older)
+    report = json.loads((older / "report.json").read_text())
+    del report["best_epochs"]
+    (older / "report.json").write_text(json.dumps(report))
+    with pytest.raises(UserError, match=r"does not say which epochs were best.*Train again"):
+        read_last_fit(older, read_knowledge(last_data), config_of(run_dir))
+
+
+def test_a_split_without_queries_cannot_be_measured_on(run_dir, monkeypatch):
+    from tfrs_mm.commands.answers import answer
+    from tfrs_mm.data import input_pipeline
+
+    read = input_pipeline.read_queries
+    monkeypatch.setattr(input_pipeline, "read_queries", lambda *of: read(*of).take(np.arange(0)))
+    with pytest.raises(UserError, match=r"no valid queries to measure on.*other split with --on"):
+        answer(load_run(run_dir), "retrieval", "valid")

@@ -3,11 +3,10 @@
 As the variants of the item tower are held to it: the first stage alone, steps without graphs.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_world import SMALLEST
 
 from tfrs_mm import _runtime
 from tfrs_mm.config import load_config
@@ -33,18 +32,6 @@ VARIANTS = {
         "retrieval.time_gaps": 8, "retrieval.interests": 3, "retrieval.similarity": "dot",
     },
 }  # fmt: skip
-SMALLEST = {
-    "retrieval.dim": 4, "retrieval.heads": 1, "retrieval.max_epochs": 1,
-    "retrieval.average_decay": 0.0, "fusion.reduced_dim": 4, "training.max_validation_queries": 16,
-    "training.evaluation_batch": 16,
-}  # fmt: skip
-
-
-@pytest.fixture
-def without_graphs() -> Iterator[None]:
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def test_every_user_tower_is_among_the_variants():
